@@ -80,7 +80,7 @@ func (l *linker) controllers(stated []*Bound) []*Bound {
 	}
 	party := func(b *Bound) *Party {
 		l.intent = b.Intent
-		return l.party(Peer{Kind: IngressController}, false)
+		return l.party(Peer{Kind: IngressController}, peer)
 	}
 	var out []*Bound
 	for _, b := range stated {
@@ -124,7 +124,7 @@ func (l *linker) dns(stated, implied []*Bound, closed func(*inventory.Workload, 
 		for _, p := range l.inv.Facts.DNS.Ports {
 			ports = append(ports, Port{Number: p.Number, Protocol: p.Protocol})
 		}
-		party := l.party(Peer{Kind: ClusterDNS}, false)
+		party := l.party(Peer{Kind: ClusterDNS}, peer)
 		if party == nil {
 			return nil
 		}

@@ -72,14 +72,14 @@ func (l *linker) rule(r Rule) *Bound {
 	case r.Allow != nil:
 		a := r.Allow
 		b.Span = a.Span
-		to := l.parties(a.To, false)
-		b.Allow = &BoundAllow{From: l.parties(a.From, false), To: to, Ports: l.ports(a.Ports, to, true), About: a.About}
+		to := l.parties(a.To, peer)
+		b.Allow = &BoundAllow{From: l.parties(a.From, peer), To: to, Ports: l.ports(a.Ports, to, true), About: a.About}
 	case r.Close != nil:
 		c := r.Close
 		b.Span = c.Span
-		subject := l.parties(c.Subject, true)
-		b.Close = &BoundClose{End: c.End, Subject: subject, Firm: c.Firm, DNS: c.DNS,
-			Scope: l.traffic(c.Scope, c.End, subject, false), Except: l.traffic(c.Except, c.End, subject, true)}
+		subjects := l.parties(c.Subject, subject)
+		b.Close = &BoundClose{End: c.End, Subject: subjects, Firm: c.Firm, DNS: c.DNS,
+			Scope: l.traffic(c.Scope, c.End, subjects, false), Except: l.traffic(c.Except, c.End, subjects, true)}
 	}
 	if l.diags[n:].HasErrors() {
 		return nil
@@ -87,11 +87,11 @@ func (l *linker) rule(r Rule) *Bound {
 	return b
 }
 
-func (l *linker) traffic(list []Traffic, end End, subject []*Party, must bool) []BoundTraffic {
+func (l *linker) traffic(list []Traffic, end End, subjects []*Party, must bool) []BoundTraffic {
 	var out []BoundTraffic
 	for _, t := range list {
-		peers := l.parties(t.Peers, false)
-		at := subject
+		peers := l.parties(t.Peers, peer)
+		at := subjects
 		if end == Egress {
 			at = peers
 		}
@@ -100,29 +100,42 @@ func (l *linker) traffic(list []Traffic, end End, subject []*Party, must bool) [
 	return out
 }
 
-func (l *linker) parties(peers []Peer, subject bool) []*Party {
+func (l *linker) parties(peers []Peer, as role) []*Party {
 	var out []*Party
 	for _, p := range peers {
-		if party := l.party(p, subject); party != nil {
+		if party := l.party(p, as); party != nil {
 			out = append(out, party)
 		}
 	}
 	return out
 }
 
+// role is what a party is for: host-network pods can be neither peers nor
+// subjects, but may be named in an exception, which takes them out.
+type role int
+
+const (
+	peer role = iota
+	subject
+	exception
+)
+
 // party links one peer, or returns nil after an error.
-func (l *linker) party(p Peer, subject bool) *Party {
+func (l *linker) party(p Peer, as role) *Party {
 	party := &Party{Peer: p, facts: l.facts, means: map[*inventory.Workload]bool{}}
 	for _, m := range p.Minus {
-		if mp := l.party(m, false); mp != nil {
+		if mp := l.party(m, exception); mp != nil {
 			party.Minus = append(party.Minus, mp)
 		}
 	}
 	var host []*inventory.Workload
 	mean := func(w *inventory.Workload) {
-		if w.HostNetwork {
+		if HasAny(party.Minus, Endpoint{Workload: w, Namespace: l.inv.Namespace(w.Namespace), Labels: w.Labels}) == Yes {
+			return
+		}
+		if w.HostNetwork && as != exception {
 			host = append(host, w)
-		} else if HasAny(party.Minus, Endpoint{Workload: w, Namespace: l.inv.Namespace(w.Namespace), Labels: w.Labels}) == No {
+		} else {
 			party.Workloads = append(party.Workloads, w)
 			party.means[w] = true
 		}
@@ -175,7 +188,7 @@ func (l *linker) party(p Peer, subject bool) *Party {
 			return nil
 		}
 	}
-	if len(host) > 0 && (subject || p.Kind != Pods) {
+	if len(host) > 0 && (as == subject || p.Kind != Pods) {
 		d := l.errorf(diag.LowerHostNetwork, p.Span, "%s uses the host's network, where no policy can select it", host[0].Ref())
 		*d = d.Hint("leave it out, or run it on the pod network")
 		return nil
