@@ -10,9 +10,6 @@ import (
 	"github.com/kubeteus/kubeteus/compiler/diag"
 )
 
-// Source returns a line of an input file, without its end; "" if it has none.
-type Source func(file string, line int) string
-
 var severityStyle = map[diag.Severity]string{diag.Error: red, diag.Warning: yellow, diag.Note: cyan}
 
 // Diagnostics writes findings for people, one below the other:
@@ -23,31 +20,31 @@ var severityStyle = map[diag.Severity]string{diag.Error: red, diag.Warning: yell
 //	  intents/shop.yaml:4:3: the related place
 //	  hint: what to type
 //
-// An unknown position prints none. source may be nil: no line is quoted then.
-func Diagnostics(w io.Writer, l []diag.Diagnostic, source Source, o Options) error {
+// An unknown position prints none.
+func Diagnostics(w io.Writer, l []diag.Diagnostic, o Options) error {
 	t := &text{Options: o, painter: painter(o.Color)}
 	for _, d := range l {
-		t.finding(d, source)
+		t.finding(d)
 	}
 	_, err := w.Write(t.Bytes())
 	return err
 }
 
-func (t *text) finding(d diag.Diagnostic, source Source) {
+func (t *text) finding(d diag.Diagnostic) {
 	message := flat(d.Message)
-	place := escape(d.Pos.String())
+	place := t.place(d.Pos)
 	if place != "" {
 		place = t.paint(bold, place) + ": "
 	}
 	t.line("%s%s: %s [%s]", place, t.paint(severityStyle[d.Severity], d.Severity.String()), t.paint(bold, message), escape(string(d.ID)))
-	t.quote(d.Pos, d.Message, source)
+	t.quote(d.Pos, d.Message)
 	for _, r := range d.Related {
-		place := escape(r.Pos.String())
+		place := t.place(r.Pos)
 		if place != "" {
 			place += ": "
 		}
 		t.line("  %s%s", place, flat(r.Message))
-		t.quote(r.Pos, r.Message, source)
+		t.quote(r.Pos, r.Message)
 	}
 	for _, h := range d.Hints {
 		t.line("  %s %s", t.paint(cyan, "hint:"), flat(h))
@@ -55,11 +52,11 @@ func (t *text) finding(d diag.Diagnostic, source Source) {
 }
 
 // quote shows the line of a position and marks the words at its column.
-func (t *text) quote(p diag.Position, message string, source Source) {
-	if source == nil || p.Line == 0 || p.Column == 0 {
+func (t *text) quote(p diag.Position, message string) {
+	if t.Line == nil || p.Line == 0 || p.Column == 0 {
 		return
 	}
-	line := strings.TrimSuffix(source(p.File, p.Line), "\r")
+	line := strings.TrimSuffix(t.Line(p.File, p.Line), "\r")
 	start := p.Column - 1
 	if strings.Contains(line, "##[") { // cut into pieces, it would not be escaped
 		return

@@ -17,7 +17,7 @@ import (
 // JSON writes the report as one indented JSON document. Lists are [], never
 // null. Characters that a terminal would act on are written as \u escapes, so
 // that the document reads back the same and is safe to look at.
-func JSON(w io.Writer, r *Report, _ Options) error {
+func JSON(w io.Writer, r *Report) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

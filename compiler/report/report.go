@@ -8,8 +8,6 @@
 package report
 
 import (
-	"io"
-
 	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/ir"
 )
@@ -91,7 +89,7 @@ type Policy struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
-	// Intents are the names of the intents that it carries.
+	// Intents are the intents that it carries, as set/name.
 	Intents []string `json:"intents"`
 	Change  Change   `json:"change"`
 	// YAML is the file's text; empty for a removed one.
@@ -231,14 +229,20 @@ func (r *Report) attribute() {
 }
 
 // Options bear on how a report looks. The zero value works: no colour, lines of
-// 100 columns.
+// 100 columns, files as positions name them, no source lines.
 type Options struct {
 	// Color says whether escape sequences may be written.
 	Color bool
 	// Width is the longest line in columns; 0 means 100. Names are never cut.
 	Width int
-	// Verbose adds the policies' YAML, and every flow lost.
+	// Verbose adds the policies' YAML, every flow lost, and every name of a list.
 	Verbose bool
+	// File turns a position's file, or the overlay's path, into what people are
+	// shown; nil shows it as it is.
+	File func(file string) string
+	// Line returns a line of an input file without its end, for Diagnostics to
+	// quote, or "" if there is none; nil quotes nothing.
+	Line func(file string, line int) string
 }
 
 func (o Options) width() int {
@@ -248,11 +252,15 @@ func (o Options) width() int {
 	return max(o.Width, 40)
 }
 
-// Format renders a report.
-type Format struct {
-	Name   string
-	Render func(io.Writer, *Report, Options) error
+// place words a position, escaped.
+func (o Options) place(p diag.Position) string {
+	p.File = o.path(p.File)
+	return escape(p.String())
 }
 
-// Formats are all formats, the default first.
-var Formats = []Format{{"text", Text}, {"json", JSON}}
+func (o Options) path(file string) string {
+	if o.File == nil || file == "" {
+		return file
+	}
+	return o.File(file)
+}

@@ -52,7 +52,7 @@ func TestRecorded(t *testing.T) {
 	for name, r := range map[string]*Report{"boutique": recordBoutique(), "refused": recordRefused(), "large": recordLarge(), "empty": {Version: Version}} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
-			if err := JSON(&b, r, Options{}); err != nil {
+			if err := JSON(&b, r); err != nil {
 				t.Fatal(err)
 			}
 			if name != "large" {
@@ -84,8 +84,9 @@ func TestRecorded(t *testing.T) {
 
 func TestColor(t *testing.T) {
 	var plain, colored bytes.Buffer
-	for o, b := range map[Options]*bytes.Buffer{{}: &plain, {Color: true}: &colored} {
-		if err := errors.Join(Text(b, recordBoutique(), o), Diagnostics(b, refusals(), sources, o)); err != nil {
+	for color, b := range map[bool]*bytes.Buffer{false: &plain, true: &colored} {
+		o := Options{Color: color, Line: sources}
+		if err := errors.Join(Text(b, recordBoutique(), o), Diagnostics(b, refusals(), o)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -109,9 +110,12 @@ func TestColor(t *testing.T) {
 }
 
 func TestDiagnostics(t *testing.T) {
-	for name, source := range map[string]Source{"diagnostics.txt": sources, "diagnostics.bare.txt": nil} {
+	for name, o := range map[string]Options{
+		"diagnostics.txt":      {Line: sources},
+		"diagnostics.bare.txt": {File: func(file string) string { return "../" + file }},
+	} {
 		var b bytes.Buffer
-		if err := Diagnostics(&b, refusals(), source, Options{}); err != nil {
+		if err := Diagnostics(&b, refusals(), o); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, b.Bytes())
@@ -188,13 +192,12 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
 func TestWriteError(t *testing.T) {
-	for _, f := range Formats {
-		if err := f.Render(full{}, recordBoutique(), Options{}); err == nil {
-			t.Errorf("%s swallows a write error", f.Name)
+	for name, err := range map[string]error{
+		"Text": Text(full{}, recordBoutique(), Options{}), "JSON": JSON(full{}, recordBoutique()), "Diagnostics": Diagnostics(full{}, refusals(), Options{}),
+	} {
+		if err == nil {
+			t.Errorf("%s swallows a write error", name)
 		}
-	}
-	if err := Diagnostics(full{}, refusals(), nil, Options{}); err == nil {
-		t.Error("Diagnostics swallows a write error")
 	}
 }
 
@@ -219,13 +222,14 @@ func FuzzHostile(f *testing.F) {
 			if err := Text(&b, r, o); err != nil {
 				t.Fatal(err)
 			}
-			if err := Diagnostics(&b, r.Diagnostics, func(string, int) string { return strings.ReplaceAll(s, "\n", " ") }, o); err != nil {
+			o.Line = func(string, int) string { return strings.ReplaceAll(s, "\n", " ") }
+			if err := Diagnostics(&b, r.Diagnostics, o); err != nil {
 				t.Fatal(err)
 			}
 			harmless(t, ansi.ReplaceAllString(b.String(), ""))
 		}
 		var b bytes.Buffer
-		if err := JSON(&b, r, Options{}); err != nil {
+		if err := JSON(&b, r); err != nil {
 			t.Fatal(err)
 		}
 		harmless(t, b.String())

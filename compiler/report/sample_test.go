@@ -95,9 +95,9 @@ func recordBoutique() *Report {
 		change  Change
 		intents []string
 	}{
-		{"cartservice", Changed, []string{"cart-from-shop"}},
-		{"productcatalogservice", Unchanged, []string{"catalog"}},
-		{"redis-cart", Added, []string{"only-cartservice-may-reach-redis-cart-5f1c"}},
+		{"cartservice", Changed, []string{"boutique/cart-from-shop"}},
+		{"productcatalogservice", Unchanged, []string{"boutique/catalog"}},
+		{"redis-cart", Added, []string{"boutique/only-cartservice-may-reach-redis-cart-5f1c"}},
 		{"zipkin", Removed, nil},
 	} {
 		yaml := ""

@@ -90,10 +90,10 @@ func (t *text) intents() {
 	t.heading("Intents", counts(s.Compiled, "compiled", s.Holds, hold, s.Refused, "refused"))
 	const in = 12
 	for _, i := range t.r.Intents {
-		place := diag.Position{File: i.File, Line: i.Line}
+		place := t.place(diag.Position{File: i.File, Line: i.Line})
 		t.line("")
 		status := pad("  "+escape(string(i.Status)), in)
-		t.line("%s%s  %s", t.paint(statusStyle[i.Status], status), t.paint(bold, escape(i.Name)), t.paint(dim, escape(place.String())))
+		t.line("%s%s  %s", t.paint(statusStyle[i.Status], status), t.paint(bold, escape(i.Name)), t.paint(dim, place))
 		t.hang("", in, "", `"`+flat(i.Statement)+`"`)
 		t.field("reads as", i.ReadsAs, in)
 		t.field("implies", i.Implied, in)
@@ -124,6 +124,13 @@ func (t *text) policies() {
 		return
 	}
 	t.heading("Policies", counts(s.Added, "added", s.Changed, "changed", s.Unchanged, "unchanged", s.Removed, "removed"))
+	set := "" // the only one is not named
+	for i, in := range t.r.Intents {
+		if set = in.Set + "/"; i > 0 && in.Set != t.r.Intents[0].Set {
+			set = ""
+			break
+		}
+	}
 	path := 0
 	for _, p := range t.r.Policies {
 		path = max(path, columns(escape(p.Path)))
@@ -132,7 +139,7 @@ func (t *text) policies() {
 		first := t.paint(changeStyle[p.Change], pad("  "+escape(string(p.Change)), 11)) + "  " + pad(escape(p.Path), path)
 		var names []string
 		for _, n := range p.Intents {
-			names = append(names, escape(n))
+			names = append(names, escape(strings.TrimPrefix(n, set)))
 		}
 		for i, l := range wrap(strings.Join(names, ", "), t.width()-path-15) {
 			if i > 0 {
@@ -159,7 +166,7 @@ func (t *text) overlay() {
 	if t.r.Overlay == "" {
 		return
 	}
-	path, rest := escape(t.r.Overlay), ""
+	path, rest := escape(t.path(t.r.Overlay)), ""
 	if s.Added+s.Changed+s.Removed == 0 {
 		rest = ", nothing changed"
 	}
