@@ -37,14 +37,14 @@ func (t *text) finding(d diag.Diagnostic) {
 		place = t.paint(bold, place) + ": "
 	}
 	t.line("%s%s: %s [%s]", place, t.paint(severityStyle[d.Severity], d.Severity.String()), t.paint(bold, message), escape(string(d.ID)))
-	t.quote(d.Pos, d.Message)
+	t.quote(d.Pos, d.Message, severityStyle[d.Severity])
 	for _, r := range d.Related {
 		place := t.place(r.Pos)
 		if place != "" {
 			place += ": "
 		}
 		t.line("  %s%s", place, flat(r.Message))
-		t.quote(r.Pos, r.Message)
+		t.quote(r.Pos, r.Message, cyan)
 	}
 	for _, h := range d.Hints {
 		t.line("  %s %s", t.paint(cyan, "hint:"), flat(h))
@@ -52,7 +52,7 @@ func (t *text) finding(d diag.Diagnostic) {
 }
 
 // quote shows the line of a position and marks the words at its column.
-func (t *text) quote(p diag.Position, message string) {
+func (t *text) quote(p diag.Position, message, style string) {
 	if t.Line == nil || p.Line == 0 || p.Column == 0 {
 		return
 	}
@@ -80,7 +80,7 @@ func (t *text) quote(p diag.Position, message string) {
 	}
 	words := escapeTabs(line[start:end])
 	t.line("    %s | %s%s%s%s", t.paint(dim, number), before, words, escapeTabs(line[end:right]), ellipsis)
-	t.line("    %s | %s%s", pad("", len(number)), pad("", columns(before)), t.paint(severityStyle[diag.Error], "^"+strings.Repeat("~", max(0, columns(words)-1))))
+	t.line("    %s | %s%s", pad("", len(number)), pad("", columns(before)), t.paint(style, "^"+strings.Repeat("~", max(0, columns(words)-1))))
 }
 
 // escapeTabs escapes a piece of a source line, whose tabs are legitimate.

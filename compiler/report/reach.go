@@ -26,7 +26,7 @@ import (
 const (
 	// maxDecisions bounds the work of one Reach: an engine decides a flow in
 	// a microsecond or few.
-	maxDecisions = 200_000
+	maxDecisions = 100_000
 	// maxPorts is how many ports of one destination are looked at.
 	maxPorts = 64
 )
