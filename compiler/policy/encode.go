@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -53,6 +54,7 @@ func Encode(o Object) []byte {
 	}
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
+	e.CompactSeqIndent()
 	if err := e.Encode(doc); err != nil { // only unmarshalable nodes fail, and none is built here
 		panic(fmt.Sprintf("encoding %s: %v", o.Key(), err))
 	}
@@ -75,12 +77,23 @@ func mapping(pairs ...pair) *yaml.Node {
 	return n
 }
 
-// text is a string; the encoder quotes it where it would read as another type.
+// text is a string, quoted where it would read as another type: also as YAML 1.1,
+// which kubectl and the controllers read ("n", "on", "1:30").
 func text(s string) *yaml.Node {
-	n := &yaml.Node{}
-	n.SetString(s)
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
+	if !plain.MatchString(s) || slices.Contains(words, strings.ToLower(s)) {
+		if err := n.Encode(s); err != nil { // no string fails to encode
+			panic(err)
+		}
+	}
 	return n
 }
+
+// plain is what no YAML reader takes for anything but a string, but for words.
+var (
+	plain = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9./_-]*$`)
+	words = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+)
 
 func number(i int) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: fmt.Sprint(i)}
