@@ -78,7 +78,7 @@ type renamer struct {
 type label struct{ key, value string }
 
 // Rename returns the case under other names. The same seed gives the same names.
-func (c *Case) Rename(seed uint64) (*Case, error) {
+func (c *Case) Rename(seed int64) (*Case, error) {
 	r := newRenamer(c, seed)
 	out := *c
 	out.Namespace = r.name(c.Namespace)
@@ -108,11 +108,11 @@ func (c *Case) Rename(seed uint64) (*Case, error) {
 
 // newRenamer collects what there is to rename and settles every name at once, in
 // the order of the files, so that the seed alone decides.
-func newRenamer(c *Case, seed uint64) *renamer {
+func newRenamer(c *Case, seed int64) *renamer {
 	h := fnv.New64a()
 	h.Write([]byte(c.ID))
 	r := &renamer{
-		rng: rand.New(rand.NewPCG(seed, h.Sum64())), words: map[string]string{}, splits: map[string]bool{}, ports: map[int]int{},
+		rng: rand.New(rand.NewPCG(uint64(seed), h.Sum64())), words: map[string]string{}, splits: map[string]bool{}, ports: map[int]int{},
 		names: map[string]bool{}, parts: map[string]bool{}, named: map[string]bool{},
 	}
 	var order []string

@@ -13,7 +13,7 @@ import (
 // one mapping: the verdicts must not move.
 func TestRenamedReferencesMeetRenamedProbes(t *testing.T) {
 	for _, c := range cases(t) {
-		for seed := range uint64(4) {
+		for seed := range int64(4) {
 			renamed, err := c.Rename(seed)
 			if err != nil {
 				t.Fatal(err)
@@ -36,7 +36,7 @@ func TestRenamedReferencesMeetRenamedProbes(t *testing.T) {
 func TestRenameDependsOnTheSeedAlone(t *testing.T) {
 	for _, c := range cases(t) {
 		var written [3]string
-		for i, seed := range []uint64{3, 3, 4} {
+		for i, seed := range []int64{3, 3, 4} {
 			renamed, err := c.Rename(seed)
 			if err != nil {
 				t.Fatal(err)
