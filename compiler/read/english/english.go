@@ -1,0 +1,177 @@
+// Package english is the embedded reader: it turns plain English about who may
+// reach whom into rules, always in the same way, with no model.
+//
+// # How it reads
+//
+// A statement becomes tokens with byte offsets (lex.go). A recursive-descent
+// parser with backtracking (parser.go) reads them: noun phrases name parties
+// (noun.go, label.go, name.go, against package names) and ports (port.go);
+// clauses (sentence.go, imperative.go, declarative.go, flow.go, rest.go) put
+// them into frames: who, whom, on which ports, with which polarity, and what is
+// exclusive (frame.go). Frames become rules by the table of section 4.1 of the
+// design (meaning.go). The words of the grammar, and nothing else, are in
+// lexicon.go.
+//
+// # What it refuses
+//
+// Every token has to be taken by a production. A word that none takes, a name
+// that nothing has, two meanings, an instruction to the reader, or an ask that
+// is not about who reaches whom is a diagnostic at the words' place, and the
+// statement has no rules at all: a wrong policy is worse than none. It mends
+// slips in the words of its own grammar, and says so; it never mends names.
+package english
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/kubeteus/kubeteus/compiler/diag"
+	"github.com/kubeteus/kubeteus/compiler/inventory"
+	"github.com/kubeteus/kubeteus/compiler/ir"
+	"github.com/kubeteus/kubeteus/compiler/names"
+	"github.com/kubeteus/kubeteus/compiler/read"
+)
+
+// maxTokens is more words than any statement needs.
+const maxTokens = 600
+
+type reader struct {
+	inv *inventory.Inventory
+	x   *names.Index
+}
+
+// New returns a reader of statements about inv. It builds the vocabulary of
+// names once.
+func New(inv *inventory.Inventory) read.Reader {
+	return &reader{inv: inv, x: names.New(inv)}
+}
+
+// Read implements read.Reader. It never returns an error: it uses no machine.
+func (r *reader) Read(_ context.Context, q read.Request) (read.Reading, diag.List, error) {
+	var before *topic
+	for _, s := range q.Before {
+		p := r.parser(s, q.Namespace, before)
+		if p.understood() {
+			before = p.topic
+		} else {
+			before = nil
+		}
+	}
+	p := r.parser(q.Statement, q.Namespace, before)
+	ok := p.understood()
+	var list diag.List
+	for _, f := range p.findings {
+		d := diag.Diagnostic{ID: f.id, Severity: f.severity, Pos: q.Position(f.span.Start), Message: f.message, Hints: f.hints}
+		list = append(list, d)
+	}
+	list = list.Sorted()
+	if !ok || list.HasErrors() {
+		return read.Reading{}, list, nil
+	}
+	return read.Reading{Rules: p.rules}, list, nil
+}
+
+func (r *reader) parser(s, namespace string, before *topic) *parser {
+	p := &parser{inv: r.inv, x: r.x, namespace: namespace, statement: s, topic: before}
+	p.tokens = lex(s)
+	return p
+}
+
+// understood reads the whole statement into p.rules, or records why not.
+func (p *parser) understood() bool {
+	if len(p.tokens) > maxTokens {
+		p.errorf(diag.ReadWords, p.tokens[maxTokens].span(), fmt.Sprintf("the statement has more than %d words", maxTokens), "split it into several intents")
+		return false
+	}
+	if len(p.tokens) == 0 {
+		p.errorf(diag.ReadWords, ir.Span{}, "the statement is empty", "say who may reach whom")
+		return false
+	}
+	if p.foreign() {
+		return false
+	}
+	topic := p.topic
+	if !p.parse() {
+		if !p.mendAll() {
+			p.leftover()
+			return false
+		}
+		p.i, p.frames, p.topic, p.steps, p.far = 0, nil, topic, 0, 0
+		notes := p.findings
+		if !p.parse() {
+			p.findings = nil
+			p.leftover()
+			return false
+		}
+		p.findings = slices.Concat(notes, p.findings)
+	}
+	for _, f := range p.frames {
+		p.emit(p.policyFrame(f))
+	}
+	if len(p.rules) == 0 && !p.hasErrors() {
+		p.errorf(diag.ReadScope, p.tokens[0].span(), "the statement asks for nothing", "say who may reach whom")
+		return false
+	}
+	p.finish()
+	return !p.hasErrors()
+}
+
+func (p *parser) hasErrors() bool {
+	return slices.ContainsFunc(p.findings, func(f finding) bool { return f.severity == diag.Error })
+}
+
+// policyFrame is a frame as it counts among the others.
+func (p *parser) policyFrame(f frame) frame { return f }
+
+// finish settles what depends on all rules of the statement: an Allow implies no
+// isolation where the statement itself says what it restricts (section 4.3).
+func (p *parser) finish() {
+	closes := false
+	for _, r := range p.rules {
+		closes = closes || r.Close != nil
+	}
+	policy := slices.ContainsFunc(p.frames, func(f frame) bool { return f.policy })
+	open := slices.ContainsFunc(p.frames, func(f frame) bool { return f.open })
+	for i := range p.rules {
+		if a := p.rules[i].Allow; a != nil && (open || closes && !policy) {
+			a.About = ""
+		}
+	}
+	var out []ir.Rule
+	for _, r := range p.rules {
+		if !slices.ContainsFunc(out, func(o ir.Rule) bool { return o.String() == r.String() }) {
+			out = append(out, r)
+		}
+	}
+	p.rules = out
+}
+
+// mendAll corrects slips in words that are neither in the lexicon nor names. It
+// returns whether it changed anything.
+func (p *parser) mendAll() bool {
+	changed := false
+	p.findings = nil
+	for i, t := range p.tokens {
+		if t.kind != word || t.known || p.x.Known(t.text) || !plain(t.word) {
+			continue
+		}
+		fixed := mend(t.word)
+		if fixed == "" || len(p.x.Nearest(t.word)) > 0 {
+			continue
+		}
+		parts := contractions[fixed]
+		if len(parts) > 0 {
+			continue
+		}
+		p.tokens[i].word, p.tokens[i].known = fixed, true
+		p.note(t.span(), fmt.Sprintf("%q is taken as %q", t.text, fixed))
+		changed = true
+	}
+	return changed
+}
+
+// plain says whether w is letters only.
+func plain(w string) bool {
+	return !slices.ContainsFunc([]byte(w), func(c byte) bool { return c < 'a' || c > 'z' })
+}

@@ -1,0 +1,192 @@
+package english
+
+import (
+	"slices"
+
+	"github.com/kubeteus/kubeteus/compiler/ir"
+)
+
+// flowClause is a sentence about traffic: "traffic from A to B on port 80 is
+// allowed", "only traffic from A may enter B", "access to B is limited to A",
+// "no traffic may leave A", "incoming traffic to B should only be allowed on
+// port P", "ingress from A only".
+func (p *parser) flowClause() bool {
+	from := p.i
+	var f frame
+	only := p.take("only")
+	no := !only && p.take("no")
+	if p.deny(&f, from) {
+		return true
+	}
+	start := p.save()
+	if !p.flowNoun(&f) && !(only && p.header != nil) {
+		return false
+	}
+	if p.i == start.i {
+		return p.onlyAllowed(&f, from)
+	}
+	p.back(start)
+	if !p.flow(&f) {
+		return false
+	}
+	f.deny = no
+	switch {
+	case p.limitedFlow(&f):
+	case p.entering(&f):
+	case p.onlyVerdict(&f):
+	case p.verdict(&f):
+		p.complement(&f, flowRoles)
+	case p.is("may", "must", "can", "should", "be", "shall", "will"):
+		return false
+	}
+	if f.deny && no && only {
+		return false
+	}
+	if only && !f.exclusive() {
+		return false
+	}
+	return p.flowEnd(f, from)
+}
+
+// deny is "no" before something other than traffic; there is none yet.
+func (p *parser) deny(*frame, int) bool { return false }
+
+// flowEnd completes the sides of a sentence about traffic.
+func (p *parser) flowEnd(f frame, from int) bool {
+	if f.deny && (len(f.from) == 0 || len(f.to) == 0) {
+		if len(f.from) > 0 && len(f.dirs) == 0 {
+			f.dirs = []ir.End{ir.Egress}
+		}
+		if len(f.to) > 0 && len(f.dirs) == 0 {
+			f.dirs = []ir.End{ir.Ingress}
+		}
+		f.soft = true
+		if p.header != nil && len(f.from)+len(f.to) > 0 && (f.hasDir(ir.Ingress) && len(f.from) > 0 || f.hasDir(ir.Egress) && len(f.to) > 0) {
+			f.soft = false
+			p.fill(&f)
+			return p.add(f, from)
+		}
+		return p.denySides(&f) && p.add(f, from)
+	}
+	if !f.deny && (len(f.from) == 0 || len(f.to) == 0) && !(f.onlyPort && len(f.to) > 0) {
+		if f.hasDir(ir.Egress) && len(f.from) > 0 || f.hasDir(ir.Ingress) && len(f.to) > 0 && len(f.from) == 0 {
+			return false
+		}
+		if !p.fill(&f) {
+			return false
+		}
+	}
+	p.unsure(f)
+	return p.add(f, from)
+}
+
+// onlyAllowed is "only DNS and the CIDRs a and b are allowed" after a header or
+// a prohibition that says the direction.
+func (p *parser) onlyAllowed(*frame, int) bool { return false }
+
+// limitedFlow is "is limited to A", "is restricted to port P".
+func (p *parser) limitedFlow(f *frame) bool {
+	s := p.save()
+	p.verbGroup()
+	if !p.takeVerb(vLimit) {
+		return p.back(s)
+	}
+	egress := f.hasDir(ir.Egress)
+	list := f.to
+	if egress {
+		list = f.from
+	}
+	if len(list) == 0 || f.deny {
+		return p.back(s)
+	}
+	f.from, f.to = nil, nil
+	return p.limited(f, list, egress) || p.back(s)
+}
+
+// entering is "may enter B", "may leave A", "may reach B", "may come from A".
+func (p *parser) entering(f *frame) bool {
+	s := p.save()
+	g := p.verbGroup()
+	switch {
+	case p.takeVerb(vLeave):
+		list, ok := p.parties(false)
+		if !ok || len(f.from) > 0 {
+			return p.back(s)
+		}
+		f.from, f.dirs, f.sender, f.toward = list, []ir.End{ir.Egress}, true, ir.Egress
+	case p.takeVerb(vReach):
+		list, ok := p.parties(false)
+		if !ok || len(f.to) > 0 {
+			return p.back(s)
+		}
+		f.to, f.dirs = list, []ir.End{ir.Ingress}
+	case p.takeVerb(vTo):
+		r := flowRoles
+		if g.only && !p.claimsNext(f, r) {
+			return p.back(s)
+		}
+		g.only = false
+		p.complement(f, r)
+		if len(f.from)+len(f.to) == 0 {
+			return p.back(s)
+		}
+	default:
+		return p.back(s)
+	}
+	if g.only {
+		return p.back(s)
+	}
+	if g.not {
+		if f.deny {
+			return p.back(s)
+		}
+		f.deny = true
+	}
+	p.complement(f, flowRoles)
+	return true
+}
+
+// onlyVerdict is "should only be allowed on port P", "is allowed only from A".
+func (p *parser) onlyVerdict(f *frame) bool {
+	s := p.save()
+	g := p.verbGroup()
+	if g.not || !p.takeVerb(vAllow) && !p.seqs("allowed", "possible", "accepted") {
+		return p.back(s)
+	}
+	only := g.only || p.take("only")
+	if !only {
+		return p.back(s)
+	}
+	r := flowRoles
+	if !p.claimsNext(f, r) {
+		return p.back(s)
+	}
+	p.complement(f, r)
+	return true
+}
+
+// onlyOf is a list after "only" that is allowed in the direction of the clause
+// before: "deny-all egress for A: only B and C are allowed".
+func (p *parser) onlyOf() bool {
+	from := p.i
+	n := len(p.frames)
+	if !p.take("only") || n == 0 || !p.frames[n-1].deny || len(p.frames[n-1].dirs) != 1 {
+		return false
+	}
+	prev := p.frames[n-1]
+	list, ok := p.parties(true)
+	if !ok {
+		return false
+	}
+	var f frame
+	if !p.verdict(&f) || f.deny {
+		return false
+	}
+	if prev.dirs[0] == ir.Egress {
+		f.from, f.to, f.onlyTo = prev.from, list, true
+	} else {
+		f.from, f.to, f.onlyFrom = list, prev.to, true
+	}
+	f.from, f.to = slices.Clone(f.from), slices.Clone(f.to)
+	return p.add(f, from)
+}

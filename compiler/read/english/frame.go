@@ -1,0 +1,367 @@
+package english
+
+import (
+	"slices"
+
+	"github.com/kubeteus/kubeteus/compiler/ir"
+)
+
+// frame is what one clause says, before it becomes rules: who, whom, on which
+// ports, with which polarity, and what is exclusive in it.
+type frame struct {
+	from, to []party
+	ports    []ir.Port
+	deny     bool
+	dirs     []ir.End // directions of a deny or an isolation that names one party
+
+	onlyFrom, onlyTo, onlyPort bool
+	outside                    bool // what is exclusive is so among outside parties only
+	scoped                     bool // the port itself is what is restricted
+	sender                     bool // phrased from the sender's side
+	policy                     bool // the sentence describes a policy
+	firm, soft                 bool
+	both                       bool // and the other way round
+	open                       bool // the rest is said to stay as it is
+
+	exceptFrom, exceptTo []party
+	exceptPorts          []ir.Port
+	dns                  ir.DNSMode
+
+	toward ir.End // which end the exclusive words "nothing else" are about
+	span   ir.Span
+}
+
+// pending is "only" that waits for the phrase it restricts.
+type phraseKind int
+
+const (
+	noPhrase phraseKind = iota
+	fromPhrase
+	toPhrase
+	portPhrase
+)
+
+// roles says what the prepositions mean after a verb or noun: for "open B to A"
+// the word "to" introduces the source.
+type roles struct {
+	from, to []string // prepositions of sources and of destinations
+	bare     phraseKind
+}
+
+var (
+	reachRoles  = roles{from: []string{"from"}, to: []string{"to", "with", "into", "in", "at", "inside"}, bare: toPhrase}
+	readRoles   = roles{to: []string{"from", "to"}, bare: noPhrase}
+	acceptRoles = roles{from: []string{"from", "by", "of"}, bare: noPhrase}
+	openRoles   = roles{from: []string{"to", "from", "for", "by"}, bare: noPhrase}
+	flowRoles   = roles{from: []string{"from", "out of", "by", "leaving"}, to: []string{"to", "into", "for", "towards", "reaching", "entering", "with"}, bare: noPhrase}
+)
+
+// complement takes phrases in any order: sources, destinations, ports,
+// exclusives, exceptions. It takes as many as there are and never fails; what
+// is left over is the clause's to judge.
+func (p *parser) complement(f *frame, r roles) {
+	pend, last := false, noPhrase
+	for {
+		s := p.save()
+		before := *f
+		p.skip(adverbs)
+		if p.take("only", "alone") {
+			if last != noPhrase && (p.at(-1).word == "alone" || last == fromPhrase || !p.phraseAhead(r)) {
+				f.only(last)
+				last = noPhrase
+			} else {
+				pend = true
+			}
+			continue
+		}
+		kind, ok := p.onePhrase(f, r)
+		if !ok {
+			*f = before
+			p.back(s)
+			p.skip(adverbs)
+			if p.tail(f) {
+				continue
+			}
+			break
+		}
+		if pend {
+			f.only(kind)
+			pend = false
+		}
+		last = kind
+	}
+	if pend {
+		p.i-- // "only" without anything that it could restrict
+	}
+}
+
+func (f *frame) only(k phraseKind) {
+	switch k {
+	case fromPhrase:
+		f.onlyFrom = true
+	case toPhrase:
+		f.onlyTo = true
+	case portPhrase:
+		f.onlyPort = true
+	}
+}
+
+// phraseAhead says whether a phrase follows that "only" could belong to.
+func (p *parser) phraseAhead(r roles) bool {
+	if p.tok().kind == mark || p.done() {
+		return false
+	}
+	return p.is(slices.Concat(r.from, r.to, []string{"on", "over", "via", "port", "at"})...)
+}
+
+// onePhrase takes one phrase into the frame.
+func (p *parser) onePhrase(f *frame, r roles) (phraseKind, bool) {
+	s := p.save()
+	if r.bare == toPhrase && len(f.to) == 0 && !p.is("from", "in") {
+		if list, ok := p.parties(false); ok {
+			f.to = list
+			return toPhrase, true
+		}
+		p.back(s)
+	}
+	if ports, ok := p.ports(false); ok && len(f.ports) == 0 {
+		f.ports = ports
+		return portPhrase, true
+	}
+	p.back(s)
+	p.seqs("coming", "originating", "going", "destined", "directed", "that come", "that go", "arriving", "initiated", "sent", "and", ", and?")
+	if !p.is("from", "to", "by", "into") {
+		p.back(s)
+	}
+	for _, role := range []struct {
+		prepositions []string
+		list         *[]party
+		kind         phraseKind
+	}{{r.from, &f.from, fromPhrase}, {r.to, &f.to, toPhrase}} {
+		if !p.preposition(role.prepositions) {
+			continue
+		}
+		only := p.take("only")
+		list, ok := p.prepList(role.prepositions, f, role.kind)
+		if !ok || len(*role.list) > 0 {
+			p.back(s)
+			return noPhrase, false
+		}
+		*role.list = list
+		if only {
+			f.only(role.kind)
+		}
+		return role.kind, true
+	}
+	p.back(s)
+	return noPhrase, false
+}
+
+func (p *parser) preposition(words []string) bool {
+	for _, w := range words {
+		if p.seq(w) {
+			return true
+		}
+	}
+	return false
+}
+
+// prepList is a list whose items may repeat the preposition: "from a and from
+// b". Items like "each other" see the items and the frame's other side.
+func (p *parser) prepList(prepositions []string, f *frame, kind phraseKind) ([]party, bool) {
+	var out []party
+	for {
+		s := p.save()
+		if len(out) > 0 {
+			if !p.separator() || !p.preposition(prepositions) {
+				p.back(s)
+				break
+			}
+		}
+		if p.seqs("each other", "one another", "themselves") && len(f.to)+len(f.from) > 0 {
+			other := f.to
+			if kind == toPhrase {
+				other = f.from
+			}
+			for _, o := range other {
+				out = append(out, party{peers: o.peers, each: true})
+			}
+			continue
+		}
+		list, ok := p.parties(false)
+		if !ok || len(out) > 0 && p.beginsClause() {
+			p.back(s)
+			break
+		}
+		out = append(out, list...)
+	}
+	return out, len(out) > 0
+}
+
+// tail takes what may follow a clause's phrases: exceptions, exclusives,
+// emphasis, DNS, both directions.
+func (p *parser) tail(f *frame) bool {
+	s := p.save()
+	n := len(f.exceptFrom) + len(f.exceptTo) + len(f.exceptPorts)
+	switch {
+	case p.seqs("without any? exception|exceptions", "without exception", "whatsoever", "under no circumstances", "no matter what", "at all times"):
+		f.firm = true
+		return true
+	case p.seqs(", ? in both directions", "in both directions", "in either direction", ",? and vice versa", ", vice versa", "and the other way around", "and back", "both ways", "either way"):
+		f.both = true
+		return true
+	case p.seqs("at all", "in any way", "in any direction", "ever", "either", "any more", "any longer", "of any kind", "as well", "too") && !p.is("dns"):
+		return true
+	case p.dnsTail(f):
+		return true
+	case p.elseTail(f):
+		return true
+	case p.exceptTail(f) && len(f.exceptFrom)+len(f.exceptTo)+len(f.exceptPorts) > n || f.dns != "" && p.i > s.i:
+		return true
+	}
+	p.back(s)
+	return false
+}
+
+// dnsTail is what is said of DNS beside a clause.
+func (p *parser) dnsTail(f *frame) bool {
+	s := p.save()
+	p.take(",", "(", "-")
+	p.take("and", "but", "not")
+	keep, shut := ir.DNSKeep, ir.DNSClose
+	switch {
+	case p.at(-1).word != "not" && p.seqs("even|including|included dns", "dns lookups? included|too", "dns too|included|as", "not even dns", "dns be not exempt", "incl dns") || p.at(-1).word == "not" && p.seqs("even dns"):
+		p.take("well")
+		f.dns = shut
+		if !f.deny {
+			f.dns = keep
+		}
+	case p.seqs("dns excepted", "dns aside", "dns be fine|ok|okay|allowed", "dns stays|remains allowed|open", "dns must|should still? work", "dns must|should keep working", "dns keeps working", "plus dns"):
+		f.dns = keep
+	default:
+		return p.back(s)
+	}
+	p.take(")")
+	return true
+}
+
+// elseTail is ", and nothing else": what the clause names is exclusive.
+func (p *parser) elseTail(f *frame) bool {
+	s := p.save()
+	if f.deny {
+		return false
+	}
+	p.take(",", "-", ";")
+	p.take("and", "but")
+	g := *f
+	switch {
+	case p.seqs("nobody else", "no other client|clients|source|sources|pod|pods|workload|workloads|service|services|app|apps|caller|callers", "no one else", "not from? anything|anybody|anywhere else", "from nowhere else", "from nobody else", "from nothing else", "not from other pods|sources|clients"):
+		g.onlyFrom = true
+	case p.seqs("on? no other port", "nothing on? any? other port", "not on? any? other port"):
+		g.onlyPort = true
+	case p.seqs("to nothing else", "nowhere else", "to nowhere else", "to nobody else", "not to? anywhere else"):
+		g.onlyTo = true
+	case p.seqs("to? no other host|hosts|address|destination|destinations|site|sites|internet|external"), p.seqs("to? nothing|nowhere else"), p.seqs("nothing more|other"), p.seqs("none else"), p.seqs("to? no other"):
+		at := p.i
+		p.seqs("host|hosts|destination|destinations|address")
+		p.seqs("on")
+		if p.outside() || p.isAt(-1, "internet", "external") {
+			g.outside, g.onlyTo = true, true
+			break
+		}
+		p.i = at
+		if p.seqs("to those|these|the pods|pod", "to it|them", "may reach it|them", "reaches it|them") {
+			g.onlyFrom = true
+			break
+		}
+		if p.seqs("from it|them", "leaves it|them") || p.isAt(-1, "host", "hosts", "destination", "destinations", "site", "sites") {
+			g.onlyTo = true
+			break
+		}
+		if g.toward == "" {
+			return p.back(s)
+		}
+		g.onlyFrom, g.onlyTo = g.onlyFrom || g.toward == ir.Ingress, g.onlyTo || g.toward == ir.Egress
+	case p.seqs("that be all that? they|it|outsiders|visitors get|need|needs", "that be all", "that be it"):
+		if p.isAt(-2, "outsiders", "visitors") || worldly(f.from) {
+			g.outside, g.onlyTo = true, true
+			break
+		}
+		if g.toward == "" {
+			return p.back(s)
+		}
+		g.onlyFrom, g.onlyTo = g.onlyFrom || g.toward == ir.Ingress, g.onlyTo || g.toward == ir.Egress
+	default:
+		return p.back(s)
+	}
+	*f = g
+	return true
+}
+
+func worldly(list []party) bool {
+	return len(list) > 0 && !slices.ContainsFunc(list, func(n party) bool {
+		return slices.ContainsFunc(n.peers, func(q ir.Peer) bool { return q.Kind != ir.World })
+	})
+}
+
+// exceptTail is "except from a", "but not to b", "other than on port 80".
+func (p *parser) exceptTail(f *frame) bool {
+	s := p.save()
+	p.take(",")
+	if !p.seqs("except for?", "other than", "apart from", "aside from", "but", "with the exception of") {
+		return p.back(s)
+	}
+	for {
+		s2 := p.save()
+		var dest *[]party
+		kind := p.exceptKind(f)
+		switch kind {
+		case fromPhrase:
+			dest = &f.exceptFrom
+		case toPhrase:
+			dest = &f.exceptTo
+		}
+		if ports, ok := p.ports(dest == nil && false); ok && (kind == noPhrase || kind == portPhrase) {
+			f.exceptPorts = append(f.exceptPorts, ports...)
+		} else if dest == nil {
+			p.back(s2)
+			return p.back(s)
+		} else if list, ok := p.parties(false); ok {
+			if len(list) == 1 && list[0].peers[0].Kind == ir.ClusterDNS && f.deny && len(list[0].ports) == 0 {
+				f.dns = ir.DNSKeep
+			} else {
+				*dest = append(*dest, list...)
+			}
+		} else {
+			p.back(s2)
+			return p.back(s)
+		}
+		s3 := p.save()
+		if !p.separator() || !p.is("from", "to", "on") {
+			p.back(s3)
+			return true
+		}
+	}
+}
+
+// exceptKind takes the preposition after "except", or tells from the clause
+// which side its exception is on.
+func (p *parser) exceptKind(f *frame) phraseKind {
+	switch {
+	case p.take("from", "by"):
+		return fromPhrase
+	case p.take("to"):
+		return toPhrase
+	case p.is("on", "port", "tcp", "udp", "sctp"):
+		return portPhrase
+	case len(f.dirs) == 1 && f.dirs[0] == ir.Egress, f.toward == ir.Egress, len(f.to) == 0 && len(f.from) > 0, anybody(f.to):
+		return toPhrase
+	case len(f.dirs) == 1 || f.toward == ir.Ingress || len(f.from) == 0 && len(f.to) > 0 || anybody(f.from):
+		return fromPhrase
+	}
+	return noPhrase
+}
+
+func anybody(list []party) bool {
+	return len(list) == 1 && len(list[0].peers) == 1 && list[0].peers[0].Kind == ir.Anybody && len(list[0].peers[0].Minus) == 0
+}

@@ -1,0 +1,413 @@
+package english
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/kubeteus/kubeteus/compiler/diag"
+	"github.com/kubeteus/kubeteus/compiler/ir"
+)
+
+// This file turns frames into rules, by the table of section 4.1 of the design.
+//
+// Exclusivity is a firm Close with what the clause allows as its exception; at
+// which end depends on the side that is exclusive. A source that is no pod
+// ("outside may open only web") cannot be closed itself: there every pod of the
+// set's namespace is closed to it. A destination that is no pod ("only web may
+// reach the internet") likewise: there everybody else's egress is.
+
+// emit appends the rules of f.
+func (p *parser) emit(f frame) {
+	if f.both && len(f.from) > 0 && len(f.to) > 0 {
+		g := f
+		g.both = false
+		back := g
+		back.from, back.to = g.to, g.from
+		p.emit(g)
+		p.emit(back)
+		return
+	}
+	spread(&f)
+	switch {
+	case f.deny:
+		p.emitDeny(f)
+	case len(f.from) == 0 && len(f.to) > 0 && f.onlyPort && !f.onlyFrom:
+		for _, t := range f.to {
+			p.rule(ir.Rule{Close: &ir.Close{End: ir.Ingress, Subject: t.peers, Except: []ir.Traffic{{Ports: t.ports}}, Firm: true, Span: f.span}})
+		}
+	case len(f.from) == 0 || len(f.to) == 0:
+		p.errorf(diag.ReadAmbiguous, f.span, "it does not say "+missing(f), "say who may reach whom: \"A may reach B on port P\"")
+	default:
+		p.emitAllow(f)
+	}
+}
+
+func missing(f frame) string {
+	if len(f.from) == 0 && len(f.to) == 0 {
+		return "who may reach whom"
+	} else if len(f.from) == 0 {
+		return "from where"
+	}
+	return "to where"
+}
+
+// spread hands the clause's ports to the destinations that have none of their
+// own.
+func spread(f *frame) {
+	f.to = slices.Clone(f.to)
+	for i := range f.to {
+		f.scoped = f.scoped || f.to[i].named
+		if len(f.to[i].ports) == 0 {
+			f.to[i].ports = f.ports
+		}
+	}
+}
+
+// flow is one source list, one destination list and the ports between them.
+type flow struct {
+	from, to []ir.Peer
+	ports    []ir.Port
+	each     bool
+}
+
+// flows is the frame's pairs, merged where only one side differs.
+func (f frame) flows() []flow {
+	var out []flow
+	for _, s := range f.from {
+		for _, d := range f.to {
+			n := flow{from: s.peers, to: d.peers, ports: d.ports, each: s.each || d.each}
+			if len(n.ports) == 0 {
+				n.ports = s.ports
+			}
+			out = append(out, n)
+		}
+	}
+	merge := func(list []flow, same func(a, b flow) bool, join func(a *flow, b flow)) []flow {
+		var merged []flow
+	next:
+		for _, n := range list {
+			for i := range merged {
+				if same(merged[i], n) && reflect.DeepEqual(plainPorts(merged[i].ports), plainPorts(n.ports)) {
+					join(&merged[i], n)
+					continue next
+				}
+			}
+			merged = append(merged, n)
+		}
+		return merged
+	}
+	out = merge(out, func(a, b flow) bool { return reflect.DeepEqual(a.from, b.from) }, func(a *flow, b flow) { a.to = union(a.to, b.to) })
+	return merge(out, func(a, b flow) bool { return reflect.DeepEqual(a.to, b.to) }, func(a *flow, b flow) { a.from = union(a.from, b.from) })
+}
+
+func plainPorts(ports []ir.Port) []ir.Port {
+	out := slices.Clone(ports)
+	for i := range out {
+		out[i].Span = ir.Span{}
+	}
+	return out
+}
+
+func union(a, b []ir.Peer) []ir.Peer {
+	out := slices.Clone(a)
+	for _, q := range b {
+		if !slices.ContainsFunc(out, func(have ir.Peer) bool { return samePeer(have, q) }) {
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+func samePeer(a, b ir.Peer) bool {
+	a.Span, b.Span = ir.Span{}, ir.Span{}
+	return reflect.DeepEqual(a, b)
+}
+
+func all(list []party) []ir.Peer {
+	var out []ir.Peer
+	for _, n := range list {
+		out = union(out, n.peers)
+	}
+	return out
+}
+
+// arePods says whether every peer means pods and nothing else.
+func arePods(peers []ir.Peer) bool {
+	return !slices.ContainsFunc(peers, func(q ir.Peer) bool {
+		switch q.Kind {
+		case ir.Workload, ir.Pods, ir.ServiceAccount, ir.ClusterDNS, ir.IngressController:
+			return false
+		}
+		return true
+	})
+}
+
+func (p *parser) rule(r ir.Rule) { p.rules = append(p.rules, r) }
+
+// emitAllow adds the frame's Allows.
+func (p *parser) emitAllow(f frame) {
+	about := ir.Ingress
+	if f.sender {
+		about = ir.Egress
+	}
+	exclusive := f.onlyFrom || f.onlyTo || f.onlyPort
+	if f.open || exclusive {
+		about = ""
+	}
+	flows := f.flows()
+	for _, n := range flows {
+		p.rule(ir.Rule{Allow: &ir.Allow{From: n.from, To: n.to, Ports: n.ports, About: about, Span: f.span}})
+	}
+	if len(f.exceptFrom)+len(f.exceptTo)+len(f.exceptPorts) > 0 {
+		p.emitExceptions(f, exclusive)
+	}
+	if f.onlyFrom {
+		p.closeSources(f, flows)
+	}
+	if f.onlyTo {
+		p.closeDestinations(f, flows)
+	}
+	if f.onlyPort && !f.onlyFrom && !f.onlyTo {
+		for _, n := range flows {
+			p.closeFlow(n.from, n.to, nil, n.ports, f)
+		}
+	}
+}
+
+// emitExceptions is "allow A to reach B, except C": C is forbidden.
+func (p *parser) emitExceptions(f frame, exclusive bool) {
+	for i := range p.rules {
+		if a := p.rules[i].Allow; a != nil && a.Span == f.span {
+			a.About = ""
+		}
+	}
+	from, to := all(f.from), all(f.to)
+	if len(f.exceptFrom) > 0 {
+		from = all(f.exceptFrom)
+	}
+	if len(f.exceptTo) > 0 {
+		to = all(f.exceptTo)
+	}
+	ports := f.ports
+	if len(f.exceptPorts) > 0 {
+		ports = f.exceptPorts
+	}
+	if exclusive {
+		p.errorf(diag.ReadAmbiguous, f.span, "\"only\" and an exception in one sentence can be read in two ways: the exception is forbidden, or it is let through as well", "write two sentences")
+		return
+	}
+	p.closeFlow(from, to, ports, nil, f)
+}
+
+// closeFlow forbids flows from from to to: on ports, or on all but except.
+func (p *parser) closeFlow(from, to []ir.Peer, ports, except []ir.Port, f frame) {
+	c := &ir.Close{End: ir.Ingress, Subject: to, Firm: true, DNS: "", Span: f.span}
+	other := from
+	if !arePods(to) {
+		c.End, c.Subject, other = ir.Egress, from, to
+	}
+	if !arePods(c.Subject) {
+		p.errorf(diag.ReadAmbiguous, f.span, "neither side of it is pods, so no policy can be about it", "name workloads, labels or namespaces on one side")
+		return
+	}
+	if c.End == ir.Egress {
+		c.DNS = f.dns
+	}
+	c.Scope = []ir.Traffic{{Peers: other, Ports: ports}}
+	if len(except) > 0 {
+		c.Except = []ir.Traffic{{Ports: except}}
+	}
+	p.rule(ir.Rule{Close: c})
+}
+
+// closeSources is exclusivity among sources: only they may reach the
+// destinations.
+func (p *parser) closeSources(f frame, flows []flow) {
+	for _, d := range destinations(flows) {
+		var except []ir.Traffic
+		var from []ir.Peer
+		var ports []ir.Port
+		for _, n := range flows {
+			if !subset(d, n.to) {
+				continue
+			}
+			t := ir.Traffic{Peers: n.from, Ports: n.ports}
+			if f.scoped {
+				t.Ports = nil
+				ports = append(ports, n.ports...)
+			}
+			except = append(except, t)
+			from = append(from, n.from...)
+		}
+		if !arePods(d) {
+			p.closeOthers(f, d, from, ports)
+			continue
+		}
+		c := &ir.Close{End: ir.Ingress, Subject: d, Except: except, Firm: true, Span: f.span}
+		switch {
+		case f.outside:
+			c.Scope = []ir.Traffic{{Peers: []ir.Peer{{Kind: ir.World}}, Ports: ports}}
+		case f.scoped && len(ports) > 0:
+			c.Scope = []ir.Traffic{{Ports: ports}}
+		}
+		p.rule(ir.Rule{Close: c})
+	}
+}
+
+// closeOthers is "only web may reach the internet": everybody else in the set's
+// namespace may not.
+func (p *parser) closeOthers(f frame, to, from []ir.Peer, ports []ir.Port) {
+	others := p.own(f.span)
+	if others.In == nil {
+		return
+	}
+	others.Minus = from
+	p.rule(ir.Rule{Close: &ir.Close{End: ir.Egress, Subject: []ir.Peer{others}, Scope: []ir.Traffic{{Peers: to, Ports: ports}}, Firm: true, Span: f.span}})
+}
+
+// destinations is the flows' destination lists, split so that a peer is in one.
+func destinations(flows []flow) [][]ir.Peer {
+	var out [][]ir.Peer
+	each := slices.ContainsFunc(flows, func(n flow) bool { return n.each })
+	for _, n := range flows {
+		list := [][]ir.Peer{n.to}
+		if len(flows) > 1 || each {
+			list = nil
+			for _, q := range n.to {
+				list = append(list, []ir.Peer{q})
+			}
+		}
+		for _, d := range list {
+			if !slices.ContainsFunc(out, func(have []ir.Peer) bool { return subset(d, have) }) {
+				out = append(out, d)
+			}
+		}
+	}
+	return out
+}
+
+func subset(sub, of []ir.Peer) bool {
+	return !slices.ContainsFunc(sub, func(q ir.Peer) bool {
+		return !slices.ContainsFunc(of, func(o ir.Peer) bool { return samePeer(q, o) })
+	})
+}
+
+// closeDestinations is exclusivity among destinations: the sources may reach
+// nothing else.
+func (p *parser) closeDestinations(f frame, flows []flow) {
+	from := all(f.from)
+	if !arePods(from) {
+		p.closeInward(f, from, flows)
+		return
+	}
+	var except []ir.Traffic
+	for _, n := range flows {
+		except = append(except, ir.Traffic{Peers: n.to, Ports: n.ports})
+	}
+	c := &ir.Close{End: ir.Egress, Subject: from, Except: except, Firm: true, DNS: f.dns, Span: f.span}
+	if f.outside {
+		c.Scope = []ir.Traffic{{Peers: []ir.Peer{{Kind: ir.World}}}}
+	}
+	p.rule(ir.Rule{Close: c})
+}
+
+// closeInward is "outside may open only web": every other pod of the namespace
+// is closed to it, and web on its other ports.
+func (p *parser) closeInward(f frame, from []ir.Peer, flows []flow) {
+	rest := p.own(f.span)
+	if rest.In == nil {
+		return
+	}
+	var named []ir.Peer
+	for _, n := range flows {
+		named = union(named, n.to)
+	}
+	if !arePods(named) || slices.ContainsFunc(from, func(q ir.Peer) bool { return q.Kind == ir.Anybody }) {
+		p.errorf(diag.ReadAmbiguous, f.span, "what is exclusive here cannot be told", "say \"only A may reach B\"")
+		return
+	}
+	rest.Minus = named
+	p.rule(ir.Rule{Close: &ir.Close{End: ir.Ingress, Subject: []ir.Peer{rest}, Scope: []ir.Traffic{{Peers: from}}, Firm: true, Span: f.span}})
+	for _, n := range flows {
+		if len(n.ports) > 0 {
+			p.rule(ir.Rule{Close: &ir.Close{End: ir.Ingress, Subject: n.to, Scope: []ir.Traffic{{Peers: from}}, Except: []ir.Traffic{{Ports: n.ports}}, Firm: true, Span: f.span}})
+		}
+	}
+}
+
+// emitDeny is a prohibition. Between two named sides it is firm; of everybody
+// it is soft, so that other statements may open what it closes.
+func (p *parser) emitDeny(f frame) {
+	everyTo, everyFrom := len(f.to) == 0 || anybody(f.to), len(f.from) == 0 || anybody(f.from)
+	var except []ir.Traffic
+	for _, n := range slices.Concat(f.exceptFrom, f.exceptTo) {
+		except = append(except, ir.Traffic{Peers: n.peers, Ports: n.ports})
+	}
+	if len(f.exceptPorts) > 0 {
+		except = append(except, ir.Traffic{Ports: f.exceptPorts})
+	}
+	var scope []ir.Traffic
+	if len(f.ports) > 0 {
+		scope = []ir.Traffic{{Ports: f.ports}}
+	}
+	add := func(end ir.End, subject []ir.Peer) {
+		if !arePods(subject) {
+			p.errorf(diag.ReadAmbiguous, f.span, "what is blocked here is no pod, so no policy can be about it", "name workloads, labels or a namespace")
+			return
+		}
+		c := &ir.Close{End: end, Subject: subject, Scope: scope, Except: except, Firm: f.firm && !f.soft, Span: f.span}
+		if end == ir.Egress {
+			c.DNS = f.dns
+		}
+		p.rule(ir.Rule{Close: c})
+	}
+	switch {
+	case len(f.dirs) > 0 && everyTo && everyFrom:
+		for _, end := range f.dirs {
+			add(end, []ir.Peer{p.own(f.span)})
+		}
+	case everyTo && everyFrom:
+		p.errorf(diag.ReadAmbiguous, f.span, "it does not say whose traffic is blocked, or in which direction", "say \"block all ingress to A\", \"block all egress from A\", or \"isolate A\"")
+	case everyFrom:
+		for _, t := range f.to {
+			if scope = nil; len(t.ports) > 0 {
+				scope = []ir.Traffic{{Ports: t.ports}}
+			}
+			if arePods(t.peers) {
+				add(ir.Ingress, t.peers)
+				continue
+			}
+			own := p.own(f.span)
+			own.Minus = all(f.exceptFrom)
+			if len(f.exceptTo)+len(f.exceptPorts) > 0 {
+				p.errorf(diag.ReadAmbiguous, f.span, "the exception can be read in two ways", "write two sentences")
+			}
+			p.rule(ir.Rule{Close: &ir.Close{End: ir.Egress, Subject: []ir.Peer{own}, Scope: []ir.Traffic{{Peers: t.peers, Ports: t.ports}}, Firm: f.firm, DNS: f.dns, Span: f.span}})
+		}
+	case everyTo:
+		add(ir.Egress, all(f.from))
+	default:
+		for _, n := range f.flows() {
+			p.forbid(n, f, except)
+		}
+	}
+}
+
+// forbid is one prohibition between two named sides.
+func (p *parser) forbid(n flow, f frame, except []ir.Traffic) {
+	from := len(p.rules)
+	p.closeFlow(n.from, n.to, n.ports, nil, f)
+	for _, r := range p.rules[from:] {
+		side := f.exceptTo
+		if r.Close.End == ir.Egress {
+			side = f.exceptFrom
+		}
+		if len(side) > 0 {
+			p.errorf(diag.ReadAmbiguous, f.span, "the exception is about the other side of what is blocked", "write the exception as a sentence of its own")
+		}
+		r.Close.Except = except
+		if f.soft {
+			r.Close.Firm = false
+		}
+	}
+}
