@@ -36,7 +36,7 @@ func (t *text) finding(d diag.Diagnostic) {
 	if place != "" {
 		place = t.paint(bold, place) + ": "
 	}
-	t.line("%s%s: %s [%s]", place, t.paint(severityStyle[d.Severity], d.Severity.String()), t.paint(bold, message), escape(string(d.ID)))
+	t.line("%s%s: %s [%s]", place, t.paint(severityStyle[d.Severity], d.Severity.String()), t.paint(bold, message), Escape(string(d.ID)))
 	t.quote(d.Pos, d.Message, severityStyle[d.Severity])
 	for _, r := range d.Related {
 		place := t.place(r.Pos)
@@ -84,7 +84,7 @@ func (t *text) quote(p diag.Position, message, style string) {
 }
 
 // escapeTabs escapes a piece of a source line, whose tabs are legitimate.
-func escapeTabs(s string) string { return escape(strings.ReplaceAll(s, "\t", "    ")) }
+func escapeTabs(s string) string { return Escape(strings.ReplaceAll(s, "\t", "    ")) }
 
 // span returns how many bytes of s, a line from a column on, a message is about:
 // the longest text that the message quotes and s begins with, else a word.

@@ -7,13 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// escape makes text of the input safe to print: what is not a printable
+// Escape makes text of the input safe to print: what is not a printable
 // character (control characters, escape sequences, bidirectional controls, zero
 // width characters, line separators) is shown as \u{...}, a byte that is no
 // UTF-8 as \x{...}. The result is one line. Neither "::name" at its start nor
 // "##[" anywhere is left whole: the runners of GitHub Actions take both for
 // commands to obey.
-func escape(s string) string {
+func Escape(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
@@ -41,7 +41,7 @@ func command(s string) bool {
 
 // flat puts text on one line, as a folded scalar would, and escapes it.
 func flat(s string) string {
-	return escape(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\n' || r == '\t' }), " "))
+	return Escape(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\n' || r == '\t' }), " "))
 }
 
 // columns is how wide s, which is escaped, is on a terminal.

@@ -35,7 +35,7 @@ func (t *text) reachability() {
 	}
 	t.line("")
 	if n.home != "" {
-		t.hang("  ", 2, dim, "names without a namespace are in "+escape(n.home))
+		t.hang("  ", 2, dim, "names without a namespace are in "+Escape(n.home))
 	}
 	for _, note := range r.Notes {
 		t.hang("  ", 2, dim, flat(note))
@@ -68,7 +68,7 @@ func (t *text) names() names {
 		if rest, ok := strings.CutPrefix(name, n.home+"/"); ok && n.home != "" && rest != Outside {
 			short = rest
 		}
-		n.short[name] = escape(short)
+		n.short[name] = Escape(short)
 	}
 	return n
 }
@@ -78,7 +78,7 @@ func (n names) of(name string) string {
 	if s, ok := n.short[name]; ok {
 		return s
 	}
-	return escape(name)
+	return Escape(name)
 }
 
 // list words a list of parties, as its complement where that is shorter.
@@ -117,8 +117,8 @@ func (n names) all(members []string) string {
 		switch {
 		case ns == "" || in[ns] < many || in[ns] != n.inhabitants[ns]:
 			out = append(out, n.of(m))
-		case in[ns] > 0 && !slices.Contains(out, "all of "+escape(ns)):
-			out = append(out, "all of "+escape(ns))
+		case in[ns] > 0 && !slices.Contains(out, "all of "+Escape(ns)):
+			out = append(out, "all of "+Escape(ns))
 		}
 	}
 	if len(out) > most && !n.everyone {
@@ -176,12 +176,12 @@ func (t *text) classes(title string, n names, classes []Class) {
 		if w := columns(n.list(c.To)); w <= most {
 			to = max(to, w)
 		}
-		if w := columns(escape(c.Ports)); w <= most {
+		if w := columns(Escape(c.Ports)); w <= most {
 			ports = max(ports, w)
 		}
 	}
 	for _, c := range classes {
-		whom, on, from := n.list(c.To), escape(c.Ports), "from "+n.list(c.From)
+		whom, on, from := n.list(c.To), Escape(c.Ports), "from "+n.list(c.From)
 		if columns(whom) <= to && columns(on) <= ports && t.width() >= to+ports+40 {
 			t.hang("    "+pad(whom, to)+"  "+pad(on, ports), 8+to+ports, "", from)
 			continue

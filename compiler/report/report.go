@@ -255,7 +255,7 @@ func (o Options) width() int {
 // place words a position, escaped.
 func (o Options) place(p diag.Position) string {
 	p.File = o.path(p.File)
-	return escape(p.String())
+	return Escape(p.String())
 }
 
 func (o Options) path(file string) string {

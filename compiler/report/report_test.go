@@ -153,8 +153,8 @@ func TestEscape(t *testing.T) {
 		{"\U000e0041", `\u{e0041}`},
 	}
 	for _, tt := range tests {
-		if got := escape(tt.in); got != tt.want {
-			t.Errorf("escape(%q) = %q, want %q", tt.in, got, tt.want)
+		if got := Escape(tt.in); got != tt.want {
+			t.Errorf("Escape(%q) = %q, want %q", tt.in, got, tt.want)
 		}
 	}
 	if got := wrap("aaa ::error::x ::1", 4); got[1] != `\u{3a}:error::x` {

@@ -14,7 +14,7 @@ import (
 func Text(w io.Writer, r *Report, o Options) error {
 	t := &text{Options: o, painter: painter(o.Color), r: r}
 	if r.Project != "" {
-		t.heading("Project", fmt.Sprintf("%s, target %s", escape(r.Project), escape(r.Target)))
+		t.heading("Project", fmt.Sprintf("%s, target %s", Escape(r.Project), Escape(r.Target)))
 	}
 	t.intents()
 	t.policies()
@@ -92,8 +92,8 @@ func (t *text) intents() {
 	for _, i := range t.r.Intents {
 		place := t.place(diag.Position{File: i.File, Line: i.Line})
 		t.line("")
-		status := pad("  "+escape(string(i.Status)), in)
-		t.line("%s%s  %s", t.paint(statusStyle[i.Status], status), t.paint(bold, escape(i.Name)), t.paint(dim, place))
+		status := pad("  "+Escape(string(i.Status)), in)
+		t.line("%s%s  %s", t.paint(statusStyle[i.Status], status), t.paint(bold, Escape(i.Name)), t.paint(dim, place))
 		t.hang("", in, "", `"`+flat(i.Statement)+`"`)
 		t.field("reads as", i.ReadsAs, in)
 		t.field("implies", i.Implied, in)
@@ -101,7 +101,7 @@ func (t *text) intents() {
 			t.field("written", i.Policies, in)
 		}
 		for _, d := range i.Diagnostics {
-			t.hang(pad("", in)+d.Severity.String()+":", in+len(d.Severity.String())+2, severityStyle[d.Severity], flat(d.Message)+" ["+escape(string(d.ID))+"]")
+			t.hang(pad("", in)+d.Severity.String()+":", in+len(d.Severity.String())+2, severityStyle[d.Severity], flat(d.Message)+" ["+Escape(string(d.ID))+"]")
 		}
 	}
 }
@@ -133,13 +133,13 @@ func (t *text) policies() {
 	}
 	path := 0
 	for _, p := range t.r.Policies {
-		path = max(path, columns(escape(p.Path)))
+		path = max(path, columns(Escape(p.Path)))
 	}
 	for _, p := range t.r.Policies {
-		first := t.paint(changeStyle[p.Change], pad("  "+escape(string(p.Change)), 11)) + "  " + pad(escape(p.Path), path)
+		first := t.paint(changeStyle[p.Change], pad("  "+Escape(string(p.Change)), 11)) + "  " + pad(Escape(p.Path), path)
 		var names []string
 		for _, n := range p.Intents {
-			names = append(names, escape(strings.TrimPrefix(n, set)))
+			names = append(names, Escape(strings.TrimPrefix(n, set)))
 		}
 		for i, l := range wrap(strings.Join(names, ", "), t.width()-path-15) {
 			if i > 0 {
@@ -150,7 +150,7 @@ func (t *text) policies() {
 		if t.Verbose && p.YAML != "" {
 			t.line("")
 			for l := range strings.Lines(p.YAML) {
-				t.line("      | %s", escape(strings.TrimRight(l, "\n")))
+				t.line("      | %s", Escape(strings.TrimRight(l, "\n")))
 			}
 			t.line("")
 		}
@@ -166,7 +166,7 @@ func (t *text) overlay() {
 	if t.r.Overlay == "" {
 		return
 	}
-	path, rest := escape(t.path(t.r.Overlay)), ""
+	path, rest := Escape(t.path(t.r.Overlay)), ""
 	if s.Added+s.Changed+s.Removed == 0 {
 		rest = ", nothing changed"
 	}
