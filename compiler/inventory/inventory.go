@@ -42,6 +42,9 @@ type Workload struct {
 	Ports          []Port   // of all containers, in order
 	Images         []string // of all containers, in order
 	Mentions       []Mention
+	Annotations    map[string]string // of the pods
+	Replicas       int               // as declared; 1 where the kind has a default or no count
+	ServiceName    string            // of a StatefulSet: the Service that names its pods
 	Origin         diag.Position
 }
 
@@ -74,6 +77,7 @@ type Service struct {
 	ExternalName string
 	Selector     map[string]string
 	Ports        []ServicePort
+	Labels       map[string]string
 	Annotations  map[string]string
 	Origin       diag.Position
 }
@@ -129,6 +133,14 @@ type Backend struct {
 	Origin    diag.Position
 }
 
+// Call is a Service that the control plane calls: of a webhook configuration, an
+// APIService or a custom resource's conversion.
+type Call struct {
+	Kind    string // ValidatingWebhookConfiguration, APIService, ...
+	Name    string
+	Backend Backend
+}
+
 // Policy is a policy in force that kubeteus did not write for this project.
 type Policy struct {
 	policy.Object
@@ -159,6 +171,7 @@ type Inventory struct {
 	Workloads  []*Workload
 	Services   []*Service
 	Ingresses  []*Ingress
+	Calls      []*Call
 	Policies   []*Policy
 	Facts      Facts
 
@@ -205,6 +218,9 @@ func Build(inv Inventory) *Inventory {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
 	})
 	slices.SortFunc(inv.Policies, func(a, b *Policy) int { return cmp.Compare(a.Key(), b.Key()) })
+	slices.SortFunc(inv.Calls, func(a, b *Call) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), a.Backend.Origin.Compare(b.Backend.Origin))
+	})
 	inv.byName = map[string][]*Workload{}
 	inv.index = map[*Workload]int{}
 	for i, w := range inv.Workloads {
