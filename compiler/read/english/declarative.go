@@ -2,6 +2,7 @@ package english
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/kubeteus/kubeteus/compiler/ir"
 )
@@ -17,7 +18,7 @@ func (p *parser) verbGroup() group {
 	var g group
 	for {
 		switch {
-		case p.is("need", "have", "want", "get", "be") && p.isAt(1, "to") && verbs[p.at(1).word] == "":
+		case p.is("need", "have", "want", "get", "be") && p.isAt(1, "to") && (!p.is("get") || verbs[p.at(2).word] != ""):
 			p.i += 2
 			g.modal = true
 		case p.seqs("no longer"), p.take("not", "never"):
@@ -53,14 +54,21 @@ func (p *parser) verbGroup() group {
 func (p *parser) declarative() bool {
 	from := p.i
 	var f frame
-	p.preambleThat()
+	wanted := p.preambleThat()
 	only := p.take("only")
 	none := false
 	var subject []party
 	switch {
 	case !only && p.seqs("nobody|nothing else"):
 		return false
-	case !only && p.seqs("nobody", "nothing", "no one"):
+	case !only && p.seqs("nobody|nothing") && p.is("outside", "in", "inside", "within", "from"):
+		none = true
+		list, ok := p.outsideOf(from, ir.Anybody)
+		if !ok {
+			return false
+		}
+		subject = list
+	case !only && (p.i > from && p.isAt(-1, "nobody", "nothing") || p.seqs("no one")):
 		none = true
 		subject = []party{{peers: []ir.Peer{{Kind: ir.Anybody, Span: p.span(from)}}}}
 		if p.seqs("except for?", "but", "other than", "apart from") {
@@ -90,6 +98,9 @@ func (p *parser) declarative() bool {
 		f.onlyFrom = true
 	}
 	p.subjectElse(&f)
+	if wanted && !p.take("to") {
+		return false
+	}
 	f.from = subject
 	f.deny = none
 	if p.subjectClause(&f, from, only) {
@@ -99,9 +110,11 @@ func (p *parser) declarative() bool {
 }
 
 // preambleThat is "I want", "make sure that" before a subject.
-func (p *parser) preambleThat() {
+func (p *parser) preambleThat() bool {
 	p.skip(politely)
-	p.seqs("we|i want|need", "make sure that?", "ensure that?", "it be important that", "please")
+	wanted := p.seqs("we|i want|need", "we|i should|will like")
+	p.seqs("make sure that?", "ensure that?", "it be important that", "please")
+	return wanted
 }
 
 // noParty is "no pod", "no pod of namespace x", "no other pod": everybody of a kind.
@@ -112,6 +125,13 @@ func (p *parser) noParty() ([]party, bool) {
 		return []party{{peers: []ir.Peer{{Kind: ir.World, Span: p.span(from)}}}}, true
 	}
 	p.back(s)
+	if p.take("other") {
+		if noun := p.takeIn(podNouns) || p.takeIn(set("client clients source sources")); !noun || !p.seqs("than", "except", "but") {
+			return nil, false
+		}
+		list, ok := p.parties(true)
+		return []party{{peers: []ir.Peer{{Kind: ir.Pods, Minus: all(list), Span: p.span(from)}}}}, ok
+	}
 	if p.takeIn(podNouns) || p.takeIn(set("client source workload")) {
 		if !p.is("in", "of", "with", "label", "labelled", "except", "other", "but", "outside", "running", "from") {
 			return []party{{peers: []ir.Peer{{Kind: ir.Pods, Span: p.span(from)}}}}, true
@@ -122,21 +142,42 @@ func (p *parser) noParty() ([]party, bool) {
 			peer.Minus = all(list)
 			return []party{{peers: []ir.Peer{peer}}}, ok
 		}
-		if p.seqs("outside of? the? namespace|namespaces?", "outside") {
-			name := p.namespace
-			if p.is("namespace") || p.x.Namespaces(p.tok().text) != nil {
-				p.take("namespace")
-				n, ok := p.spaceName()
-				if !ok {
-					return nil, false
-				}
-				name = n
-				p.take("namespace")
-			}
-			return []party{{peers: []ir.Peer{{Kind: ir.Pods, In: &ir.Namespaces{Not: []string{name}}, Span: p.span(from)}}}}, name != ""
+		if p.is("outside") {
+			return p.outsideOf(from, ir.Pods)
 		}
 	}
 	p.back(s)
+	return p.parties(true)
+}
+
+// outsideOf is "outside the cluster", "outside namespace x", "in namespace x",
+// after a word that means everything (Anybody) or every pod (Pods).
+func (p *parser) outsideOf(from int, kind ir.PeerKind) ([]party, bool) {
+	party1 := func(q ir.Peer) ([]party, bool) {
+		q.Span = p.span(from)
+		return []party{{peers: []ir.Peer{q}}}, true
+	}
+	if p.is("outside") || p.is("from") && p.isAt(1, "outside") {
+		p.take("from")
+		s := p.save()
+		if p.seqs("outside of? the? cluster") {
+			return party1(ir.Peer{Kind: ir.World})
+		}
+		p.back(s)
+		p.seqs("outside of?")
+		in, _, ok := p.spaces()
+		if !ok || len(in.Names) == 0 {
+			return nil, false
+		}
+		if kind == ir.Pods {
+			return party1(ir.Peer{Kind: ir.Pods, In: &ir.Namespaces{Not: in.Names}})
+		}
+		return party1(ir.Peer{Kind: ir.Anybody, Minus: []ir.Peer{{Kind: ir.Pods, In: in}}})
+	}
+	if in, ok := p.inNamespace(); ok {
+		return party1(ir.Peer{Kind: ir.Pods, In: in})
+	}
+	p.take("from")
 	return p.parties(true)
 }
 
@@ -181,6 +222,7 @@ func (p *parser) subjectClause(f *frame, from int, onlyWord bool) bool {
 			f.dirs = []ir.End{ir.Egress}
 		}
 	}
+	p.subject = subject
 	return p.add(*f, from)
 }
 
@@ -390,6 +432,19 @@ func (p *parser) active(f *frame, g group) bool {
 	if g.be && !p.ing() {
 		return false
 	}
+	if s := p.save(); p.take("have", "get") {
+		no := p.take("no")
+		only := p.take("only")
+		if p.seqs("network? access to", "network? connectivity to") && !(no && (only || f.deny)) {
+			p.i--
+			f.deny = f.deny || no
+			g.only = g.only || only
+			r := reachRoles
+			r.bare = noPhrase
+			return p.reaches(f, g, r)
+		}
+		p.back(s)
+	}
 	verb, word := p.verb(), p.tok().word
 	if verb == "" {
 		return false
@@ -398,23 +453,46 @@ func (p *parser) active(f *frame, g group) bool {
 	switch verb {
 	case vAccept:
 		return p.accepts(f, g)
-	case vOpen:
-		if f.noun(p); p.connections(f) {
-			return p.reaches(f, g, reachRoles)
+	case vLeave:
+		if !f.deny || !anybody(f.from) || f.onlyFrom {
+			return false
 		}
-		r := reachRoles
-		return p.reaches(f, g, r)
+		list, ok := p.parties(false)
+		f.from = list
+		p.complement(f, roles{})
+		return ok
+	case vExpose:
+		ports, ok := p.ports(true)
+		f.swap()
+		f.ports = ports
+		return ok && p.received(f, g, openRoles)
+	case vOpen:
+		p.connections(f)
+		return p.reaches(f, g, reachRoles)
+	case vKeep:
+		if f.deny || !p.seqs("out of", "away from", "off") || word != "stay" && word != "stays" {
+			return false
+		}
+		list, ok := p.parties(false)
+		f.to, f.deny = list, true
+		return ok
 	case vReach:
+		if strings.HasPrefix(word, "ping") {
+			f.ports = []ir.Port{{Protocol: "ICMP", Span: p.at(-1).span()}}
+		}
 		p.seqs("out", "back", "in")
 		if p.isAt(-1, "out") {
 			f.sender = true
 		}
-		r := reachRoles
-		if (word == "call" || word == "calls" || word == "calling") && p.isAt(-1, "out") || p.is("to", "into") {
-			r.bare = noPhrase
+		s, before := p.save(), *f
+		if p.connections(f) && p.is("from", "of") {
+			return p.reaches(f, g, roles{to: []string{"from", "of"}})
 		}
-		if word == "use" || word == "uses" || word == "access" {
-			f.toward = ""
+		p.back(s)
+		*f = before
+		r := reachRoles
+		if (p.isAt(-1, "out") || p.is("to", "into")) && !p.is("anywhere", "outside", "anything", "anybody") {
+			r.bare = noPhrase
 		}
 		return p.reaches(f, g, r)
 	case vTo:
@@ -447,16 +525,13 @@ func (p *parser) active(f *frame, g group) bool {
 		return p.reaches(f, g, r)
 	case vSend:
 		f.sender = slices.Contains([]string{"send", "sends", "sending", "push", "pushes", "pushing", "upload", "emit", "emits", "ship", "ships", "shipping"}, word)
-		p.connections(f)
+		if !p.connections(f) {
+			p.seqs("anything|everything")
+		}
 		p.seqs("out")
 		r := reachRoles
 		r.bare = noPhrase
 		return p.reaches(f, g, r)
-	case vLeave:
-		return false
-	}
-	if p.isAt(-1, "have") {
-		return false
 	}
 	return false
 }
@@ -467,14 +542,12 @@ func (p *parser) ing() bool {
 	return len(w) > 4 && w[len(w)-3:] == "ing"
 }
 
-func (f *frame) noun(*parser) {}
-
 // connections takes what is sent or opened: "connections", "TCP traffic",
 // "statsd metrics".
 func (p *parser) connections(f *frame) bool {
 	s := p.save()
 	p.takeIn(dets)
-	p.seqs("outgoing", "no outgoing?")
+	p.seqs("outgoing")
 	g := frame{}
 	if word := p.at(0); word.kind == 0 && !word.known && flowNouns[p.at(1).word] && p.x.Known(word.text) {
 		p.i++ // "statsd metrics": what they are called

@@ -107,7 +107,7 @@ func (p *parser) understood() bool {
 		p.findings = slices.Concat(notes, p.findings)
 	}
 	for _, f := range p.frames {
-		p.emit(p.policyFrame(f))
+		p.emit(f)
 	}
 	if len(p.rules) == 0 && !p.hasErrors() {
 		p.errorf(diag.ReadScope, p.tokens[0].span(), "the statement asks for nothing", "say who may reach whom")
@@ -120,9 +120,6 @@ func (p *parser) understood() bool {
 func (p *parser) hasErrors() bool {
 	return slices.ContainsFunc(p.findings, func(f finding) bool { return f.severity == diag.Error })
 }
-
-// policyFrame is a frame as it counts among the others.
-func (p *parser) policyFrame(f frame) frame { return f }
 
 // finish settles what depends on all rules of the statement: an Allow implies no
 // isolation where the statement itself says what it restricts (section 4.3).

@@ -15,17 +15,14 @@ func (p *parser) flowClause() bool {
 	var f frame
 	only := p.take("only")
 	no := !only && p.take("no")
-	if p.deny(&f, from) {
-		return true
-	}
+	p.seqs("there must|should|shall|may be", "there be")
+	no = no || !only && p.take("no")
 	start := p.save()
-	if !p.flowNoun(&f) && !(only && p.header != nil) {
+	if !p.flowNoun(&f) && !p.ownFlow(&f) {
 		return false
 	}
-	if p.i == start.i {
-		return p.onlyAllowed(&f, from)
-	}
 	p.back(start)
+	f = frame{}
 	if !p.flow(&f) {
 		return false
 	}
@@ -48,9 +45,6 @@ func (p *parser) flowClause() bool {
 	return p.flowEnd(f, from)
 }
 
-// deny is "no" before something other than traffic; there is none yet.
-func (p *parser) deny(*frame, int) bool { return false }
-
 // flowEnd completes the sides of a sentence about traffic.
 func (p *parser) flowEnd(f frame, from int) bool {
 	if f.deny && (len(f.from) == 0 || len(f.to) == 0) {
@@ -61,6 +55,9 @@ func (p *parser) flowEnd(f frame, from int) bool {
 			f.dirs = []ir.End{ir.Ingress}
 		}
 		f.soft = true
+		if p.foreignSide(&f) {
+			return p.add(f, from)
+		}
 		if p.header != nil && len(f.from)+len(f.to) > 0 && (f.hasDir(ir.Ingress) && len(f.from) > 0 || f.hasDir(ir.Egress) && len(f.to) > 0) {
 			f.soft = false
 			p.fill(&f)
@@ -79,10 +76,6 @@ func (p *parser) flowEnd(f frame, from int) bool {
 	p.unsure(f)
 	return p.add(f, from)
 }
-
-// onlyAllowed is "only DNS and the CIDRs a and b are allowed" after a header or
-// a prohibition that says the direction.
-func (p *parser) onlyAllowed(*frame, int) bool { return false }
 
 // limitedFlow is "is limited to A", "is restricted to port P".
 func (p *parser) limitedFlow(f *frame) bool {

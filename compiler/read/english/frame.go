@@ -17,6 +17,7 @@ type frame struct {
 	onlyFrom, onlyTo, onlyPort bool
 	outside                    bool // what is exclusive is so among outside parties only
 	scoped                     bool // the port itself is what is restricted
+	wide                       bool // "nothing else": not the port alone
 	sender                     bool // phrased from the sender's side
 	policy                     bool // the sentence describes a policy
 	firm, soft                 bool
@@ -53,7 +54,7 @@ var (
 	readRoles   = roles{to: []string{"from", "to"}, bare: noPhrase}
 	acceptRoles = roles{from: []string{"from", "by", "of"}, bare: noPhrase}
 	openRoles   = roles{from: []string{"to", "from", "for", "by"}, bare: noPhrase}
-	flowRoles   = roles{from: []string{"from", "out of", "by", "leaving"}, to: []string{"to", "into", "for", "towards", "reaching", "entering", "with"}, bare: noPhrase}
+	flowRoles   = roles{from: []string{"from", "out of", "by", "leaving"}, to: []string{"to", "into", "for", "towards", "reaching", "entering"}, bare: noPhrase}
 )
 
 // complement takes phrases in any order: sources, destinations, ports,
@@ -65,6 +66,11 @@ func (p *parser) complement(f *frame, r roles) {
 		s := p.save()
 		before := *f
 		p.skip(adverbs)
+		if (last == toPhrase || last == fromPhrase) && p.seqs(",? and only") && p.is("on", "over", "from") {
+			pend = true
+			continue
+		}
+		*f = before
 		if p.take("only", "alone") {
 			if last != noPhrase && (p.at(-1).word == "alone" || last == fromPhrase || !p.phraseAhead(r)) {
 				f.only(last)
@@ -124,11 +130,28 @@ func (p *parser) onePhrase(f *frame, r roles) (phraseKind, bool) {
 		}
 		p.back(s)
 	}
+	if p.is(",") && p.isAt(1, "on", "over", "via") {
+		p.i++
+	}
+	if p.take("within", "inside") && len(f.from)+len(f.to) == 0 && len(r.from) > 0 && len(r.to) > 0 {
+		in, _, ok := p.spaces()
+		if !ok {
+			return noPhrase, p.back(s)
+		}
+		f.from = []party{{peers: []ir.Peer{{Kind: ir.Pods, In: in, Span: p.span(s.i)}}}}
+		f.to = f.from
+		return noPhrase, true
+	} else if p.isAt(-1, "within", "inside") {
+		p.i--
+	}
 	if ports, ok := p.ports(false); ok && len(f.ports) == 0 {
 		f.ports = ports
 		return portPhrase, true
 	}
 	p.back(s)
+	if len(f.from) == 0 && len(f.to) == 0 && len(r.from) > 0 && len(r.to) > 0 && p.take("between") {
+		return fromPhrase, p.between(f)
+	}
 	p.seqs("coming", "originating", "going", "destined", "directed", "that come", "that go", "arriving", "initiated", "sent", "and", ", and?")
 	if !p.is("from", "to", "by", "into") {
 		p.back(s)
@@ -142,6 +165,9 @@ func (p *parser) onePhrase(f *frame, r roles) (phraseKind, bool) {
 			continue
 		}
 		only := p.take("only")
+		if role.kind == toPhrase && p.is("nothing", "nobody", "nowhere") {
+			return noPhrase, p.back(s)
+		}
 		list, ok := p.prepList(role.prepositions, f, role.kind)
 		if !ok || len(*role.list) > 0 {
 			p.back(s)
@@ -155,6 +181,23 @@ func (p *parser) onePhrase(f *frame, r roles) (phraseKind, bool) {
 	}
 	p.back(s)
 	return noPhrase, false
+}
+
+// between is "between A and B": both ways.
+func (p *parser) between(f *frame) bool {
+	list, ok := p.parties(false)
+	if !ok {
+		return false
+	}
+	switch {
+	case len(list) == 2:
+		f.from, f.to, f.both = list[:1], list[1:], true
+		return true
+	case len(list) == 1 && len(list[0].peers) == 1 && list[0].peers[0].Kind == ir.Pods:
+		f.from, f.to = list, list
+		return true
+	}
+	return false
 }
 
 func (p *parser) preposition(words []string) bool {
@@ -204,13 +247,13 @@ func (p *parser) tail(f *frame) bool {
 	s := p.save()
 	n := len(f.exceptFrom) + len(f.exceptTo) + len(f.exceptPorts)
 	switch {
-	case p.seqs("without any? exception|exceptions", "without exception", "whatsoever", "under no circumstances", "no matter what", "at all times"):
+	case p.seqs(",? without any? exception|exceptions", ",? whatsoever", ",? under no circumstances", ",? no matter what", "at all times"):
 		f.firm = true
 		return true
 	case p.seqs(", ? in both directions", "in both directions", "in either direction", ",? and vice versa", ", vice versa", "and the other way around", "and back", "both ways", "either way"):
 		f.both = true
 		return true
-	case p.seqs("at all", "in any way", "in any direction", "ever", "either", "any more", "any longer", "of any kind", "as well", "too") && !p.is("dns"):
+	case p.seqs("at all", "in any way", "in any direction", "ever", "either", "any more", "any longer", "of any kind", "by default", "as well", "too") && !p.is("dns"):
 		return true
 	case p.dnsTail(f):
 		return true
@@ -254,18 +297,21 @@ func (p *parser) elseTail(f *frame) bool {
 	p.take(",", "-", ";")
 	p.take("and", "but")
 	g := *f
+	g.wide = true
+	to := p.is("to")
 	switch {
 	case p.seqs("nobody else", "no other client|clients|source|sources|pod|pods|workload|workloads|service|services|app|apps|caller|callers", "no one else", "not from? anything|anybody|anywhere else", "from nowhere else", "from nobody else", "from nothing else", "not from other pods|sources|clients"):
 		g.onlyFrom = true
 	case p.seqs("on? no other port", "nothing on? any? other port", "not on? any? other port"):
 		g.onlyPort = true
-	case p.seqs("to nothing else", "nowhere else", "to nowhere else", "to nobody else", "not to? anywhere else"):
+	case p.seqs("nowhere else", "to nowhere else", "to nobody else", "not to? anywhere else"):
 		g.onlyTo = true
 	case p.seqs("to? no other host|hosts|address|destination|destinations|site|sites|internet|external"), p.seqs("to? nothing|nowhere else"), p.seqs("nothing more|other"), p.seqs("none else"), p.seqs("to? no other"):
 		at := p.i
+		internet := p.isAt(-1, "internet", "external")
 		p.seqs("host|hosts|destination|destinations|address")
 		p.seqs("on")
-		if p.outside() || p.isAt(-1, "internet", "external") {
+		if internet || p.outside() {
 			g.outside, g.onlyTo = true, true
 			break
 		}
@@ -275,6 +321,10 @@ func (p *parser) elseTail(f *frame) bool {
 			break
 		}
 		if p.seqs("from it|them", "leaves it|them") || p.isAt(-1, "host", "hosts", "destination", "destinations", "site", "sites") {
+			g.onlyTo = true
+			break
+		}
+		if to {
 			g.onlyTo = true
 			break
 		}
@@ -292,6 +342,9 @@ func (p *parser) elseTail(f *frame) bool {
 		}
 		g.onlyFrom, g.onlyTo = g.onlyFrom || g.toward == ir.Ingress, g.onlyTo || g.toward == ir.Egress
 	default:
+		return p.back(s)
+	}
+	if !p.ended() {
 		return p.back(s)
 	}
 	*f = g

@@ -18,7 +18,7 @@ func (p *parser) preamble() (policy, not bool) {
 	p.takeIn(dets)
 	p.takeIn(dets)
 	p.seqs("default", "new", "network", "up", "deny-all", "default-deny")
-	if p.seqs("network? policy|policies|rule|rules") || p.seqs("default? network? policy|policies|rule|rules") {
+	if p.seqs("network? policy|policies|rule|rules") {
 		at := p.save()
 		if p.seqs("for the? namespace") {
 			if n, ok := p.spaceName(); ok {
@@ -58,6 +58,11 @@ func (p *parser) imperative() bool {
 	if n := len(p.frames); n > 0 && p.frames[n-1].policy && !policy {
 		policy = p.joined2(n)
 	}
+	s := p.save()
+	only := p.take("only")
+	if only && (not || p.verb() != vAllow) {
+		return p.back(s)
+	}
 	verb := p.verb()
 	if p.is("lock", "locks", "locked") && p.isAt(1, "down", "up") {
 		verb = vIsolate
@@ -71,7 +76,7 @@ func (p *parser) imperative() bool {
 	switch verb {
 	case vAllow:
 		f.deny = not
-		return p.allow(&f) && p.command(f, from)
+		return p.allow(&f, only) && p.command(f, from)
 	case vDeny:
 		f.deny = true
 		return !not && p.block(&f) && p.command(f, from)
@@ -135,7 +140,7 @@ func (p *parser) denyAll(from int) bool {
 // direction says.
 func (p *parser) denySides(f *frame) bool {
 	who := f.from
-	if len(f.from) > 0 && len(f.to) > 0 {
+	if len(f.from) > 0 && len(f.to) > 0 || p.foreignSide(f) {
 		return true
 	}
 	if len(who) == 0 {
@@ -173,6 +178,40 @@ func (p *parser) denySides(f *frame) bool {
 		f.from = who
 	}
 	return true
+}
+
+// foreignSide completes "block traffic from other namespaces": what is not this
+// namespace's is blocked towards it, or from it, unless the direction says that
+// the other namespace itself is meant.
+func (p *parser) foreignSide(f *frame) bool {
+	who := slices.Concat(f.from, f.to)
+	if len(who) == 0 || p.namespace == "" || !p.foreigners(all(who)) {
+		return false
+	}
+	own := []party{{peers: []ir.Peer{p.own(p.span(max(0, p.i-1)))}}}
+	switch {
+	case len(f.from) > 0 && !f.hasDir(ir.Egress) && len(f.dirs) < 2:
+		f.to = own
+	case len(f.to) > 0 && !f.hasDir(ir.Ingress) && len(f.dirs) < 2:
+		f.from = own
+	default:
+		return false
+	}
+	f.soft, f.dirs = false, nil
+	return true
+}
+
+// foreigners says whether none of the peers is in the set's namespace.
+func (p *parser) foreigners(peers []ir.Peer) bool {
+	return !slices.ContainsFunc(peers, func(q ir.Peer) bool {
+		switch q.Kind {
+		case ir.Workload, ir.ServiceAccount:
+			return q.Namespace == p.namespace
+		case ir.Pods:
+			return q.In == nil || slices.Contains(q.In.Names, p.namespace) || len(q.In.Names) == 0 && !slices.Contains(q.In.Not, p.namespace)
+		}
+		return q.Kind == ir.Anybody
+	})
 }
 
 // flowNoun is "incoming TCP traffic", "all ingress and egress", "access",
@@ -222,11 +261,15 @@ func (p *parser) flowNoun(f *frame) bool {
 		}
 		break
 	}
-	if p.takeIn(flowNouns) {
+	if p.in(flowNouns) && (adjective || len(f.ports) > 0 || f.outside || !p.exactName()) {
+		p.i++
 		if p.is("and", "or") && flowNouns[p.at(1).word] {
 			p.i += 2
 		}
 		return true
+	}
+	if len(f.ports) > 0 && !adjective {
+		adjective = p.is("from", "to", "into", "between")
 	}
 	if !adjective {
 		p.i = from
@@ -241,8 +284,16 @@ func (f *frame) hasDir(end ir.End) bool { return len(f.dirs) == 1 && f.dirs[0] =
 // shared middle of commands and statements about traffic.
 func (p *parser) flow(f *frame) bool {
 	s := p.save()
+	if p.ownFlow(f) {
+		return true
+	}
 	if !p.flowNoun(f) {
-		if !p.is("from", "to", "only") || !p.phraseAhead(flowRoles) && !p.is("only") {
+		if ports, ok := p.ports(true); ok && p.is("from", "to", "between") {
+			f.ports = ports
+		} else if !ok && p.i != s.i {
+			return p.back(s)
+		}
+		if !p.is("from", "to", "only", "between", "within", "inside") || !p.phraseAhead(flowRoles) && !p.is("only", "between", "within", "inside") {
 			return p.back(s)
 		}
 	}
@@ -256,25 +307,57 @@ func (p *parser) flow(f *frame) bool {
 		f.toward = ir.Ingress
 		r.to = append(slices.Clone(r.to), "of", "for", "in")
 	}
+	if f.outside && !f.hasDir(ir.Ingress) {
+		r.from = append(slices.Clone(r.from), "for", "of")
+		r.to = []string{"to", "into"}
+	}
 	p.complement(f, r)
 	if f.outside && !f.onlyFrom && !f.onlyTo {
 		world := []party{{peers: []ir.Peer{{Kind: ir.World, Span: p.span(s.i)}}}}
 		switch {
-		case len(f.from) == 0 && !f.hasDir(ir.Egress):
+		case len(f.from) == 0 && len(f.to) > 0 || f.hasDir(ir.Ingress):
 			f.from = world
-		case len(f.to) == 0:
+		case len(f.to) == 0 && len(f.from) > 0 || f.hasDir(ir.Egress):
 			f.to = world
+		default:
+			return p.back(s) // external to whom
 		}
 		f.outside = false
 	}
 	return true
 }
 
+// ownFlow is "A's outgoing traffic", "A's egress".
+func (p *parser) ownFlow(f *frame) bool {
+	s := p.save()
+	peers, _, ok := p.peers(nil)
+	if !ok || !p.take("'s") || !p.flowNoun(f) || len(f.dirs) != 1 {
+		*f = frame{deny: f.deny, policy: f.policy}
+		return p.back(s)
+	}
+	if f.hasDir(ir.Egress) {
+		f.from, f.sender, f.toward = []party{{peers: peers}}, true, ir.Egress
+		p.complement(f, roles{to: flowRoles.to})
+	} else {
+		f.to, f.toward = []party{{peers: peers}}, ir.Ingress
+		p.complement(f, roles{from: flowRoles.from})
+	}
+	return true
+}
+
+// exactName says whether the next word is the name of something as it stands.
+func (p *parser) exactName() bool {
+	p.i++
+	ok := p.nameHere(p.i - 1)
+	p.i--
+	return ok
+}
+
 // allow is what may follow "allow": "A to reach B", "A access to B", "traffic
 // from A to B", "A to B on port P", "DNS".
-func (p *parser) allow(f *frame) bool {
+func (p *parser) allow(f *frame, only bool) bool {
 	s := p.save()
-	only := p.take("only")
+	only = p.take("only") || only
 	if p.flowDNS(f) {
 		return !only
 	}
@@ -344,13 +427,12 @@ func (p *parser) ended() bool {
 func (p *parser) flowDNS(f *frame) bool {
 	s := p.save()
 	p.takeIn(dets)
-	dirs := p.seqs("outgoing")
+	p.take("outgoing")
 	if !p.seqs("dns", "name resolution") || !p.is("outgoing", "queries", "traffic", "lookups", "requests", "resolution", "(", ".", ",", "and", "for", "from", "on") && !p.done() {
 		return p.back(s)
 	}
 	name := []party{{peers: []ir.Peer{{Kind: ir.ClusterDNS, Span: p.span(s.i)}}}}
 	p.seqs("outgoing")
-	_ = dirs
 	p.seqs("traffic|queries|lookups|requests|resolution")
 	f.to, f.sender = name, true
 	p.complement(f, roles{from: []string{"from", "for"}})
@@ -382,11 +464,17 @@ func (p *parser) infinitive(f *frame) bool {
 // "A from B", "A access to B", "access to B".
 func (p *parser) block(f *frame) bool {
 	s := p.save()
+	if p.seqs("all by default", "everything by default", "everything", "all") && p.ended() {
+		return p.denySides(f)
+	}
+	p.back(s)
 	if p.flow(f) && p.ended() {
 		switch {
 		case len(f.from) > 0 && len(f.to) > 0:
 			return true
 		case p.policyTopic(f):
+			return true
+		case p.foreignSide(f):
 			return true
 		case len(f.dirs) > 0 || len(f.from)+len(f.to) == 0:
 			return p.denySides(f)
@@ -485,7 +573,7 @@ func (p *parser) prevention(f *frame) bool {
 // isolate is "isolate A", "isolate A for ingress", "isolate A from B", "lock
 // down A".
 func (p *parser) isolate(from int) bool {
-	down := p.take("down", "up")
+	down := p.take("down", "up") || p.isAt(-1, "lock", "locks", "locked")
 	f := frame{deny: true, soft: true}
 	var list []party
 	if p.flow(&f) && p.ended() && len(f.dirs) > 0 && !down {
@@ -514,7 +602,19 @@ func (p *parser) isolate(from int) bool {
 	f.to = list
 	p.about(list)
 	p.complement(&f, roles{})
+	if down && p.explained() {
+		return true
+	}
 	return p.denySides(&f) && p.add(f, from)
+}
+
+// explained says whether a clause follows that says what "lock down" means.
+func (p *parser) explained() bool {
+	s := p.save()
+	p.take(",")
+	ok := p.is("so", ":", "-") || p.is("only")
+	p.back(s)
+	return ok
 }
 
 // limit is "restrict access to B to A", "limit ingress of B to A", "limit
@@ -592,6 +692,12 @@ func (p *parser) keep(f *frame, verb string) bool {
 	if p.prevention(f) {
 		return true
 	}
+	if p.take("out") && p.ended() && p.namespace != "" {
+		f.to = []party{{peers: []ir.Peer{p.own(p.span(max(0, p.i-1)))}}}
+		return p.foreigners(all(f.from))
+	} else if p.isAt(-1, "out") {
+		p.i--
+	}
 	if !p.seqs("out of", "away from", "off of?", "off from", "outside of", "from touching") {
 		return false
 	}
@@ -615,10 +721,6 @@ func (p *parser) open(f *frame) bool {
 	p.complement(f, openRoles)
 	if len(f.from) == 0 {
 		return p.back(s)
-	}
-	for i := range f.to {
-		f.to[i].named = false
-		_ = i
 	}
 	p.about(f.to)
 	return true

@@ -65,7 +65,7 @@ var verbs = func() map[string]string {
 	for class, forms := range map[string]string{
 		vReach: `reach reaches reached reaching access accesses accessed accessing call calls called calling use uses used using contact contacts contacted
 			contacting query queries queried querying hit hits hitting invoke invokes invoked invoking consume consumes consumed consuming scrape scrapes scraped
-			scraping see sees seen visit visits visited visiting enter enters entered entering dial dials dialled poll polls polled polling monitor monitors`,
+			scraping see sees seen visit visits visited visiting enter enters entered entering dial dials dialled poll polls polled polling ping pings pinging monitor monitors`,
 		vTo: `talk talks talked talking connect connects connected connecting speak speaks speaking communicate communicates communicating get go goes
 			going write writes written writing phone come comes coming flow flows flowing pass passes report reports reporting`,
 		vFrom: "read reads reading pull pulls pulled pulling fetch fetches fetched fetching download downloads downloading",
@@ -79,7 +79,7 @@ var verbs = func() map[string]string {
 		vPrevent: "prevent prevents prevented preventing stop stops stopped bar bars barred",
 		vLimit:   "limit limits limited limiting restrict restricts restricted restricting confine confined lock locks locked",
 		vIsolate: "isolate isolates isolated isolating quarantine quarantined",
-		vKeep:    "keep keeps kept keeping cut cuts shut",
+		vKeep:    "stay stays keep keeps kept keeping cut cuts shut",
 		vLeave:   "leave leaves left leaving",
 		vExpose:  "expose exposes exposed",
 		vGive:    "give gives given grant grants granted granting",
@@ -95,7 +95,7 @@ var (
 	modals    = set("may can must should shall will need have do want get be")
 	adverbs   = set("directly still also always ever actually really even anymore already now therefore then then too further please explicitly currently normally simply again freely anyway at-all legitimately")
 	politely  = set("please kindly hi hello thanks so then also and but finally additionally moreover furthermore here now")
-	flowNouns = set("traffic connection connections call calls request requests packet packets access data metric metrics communication communications flow flows query queries conversation conversations connectivity log logs message messages event events trace traces sessions session stuff comms")
+	flowNouns = set("traffic connection connections call calls request requests packet packets access data metric metrics communication communications flow flows query queries conversation conversations connectivity log logs message messages event events trace traces sessions session stuff comms mail mails email emails updates telemetry")
 	flowAdjs  = set("network tcp udp sctp icmp external internal outside internet direct http https other remaining new inter-pod pod-to-pod statsd client user")
 	podNouns  = set("pod pods workload workloads deployment deployments service services app apps application applications container containers replicas replica instances instance statefulset statefulsets daemonset component components microservice microservices job jobs cronjob server servers backends clients client")
 	dets      = set("the a any all every each our your their its his this these those that some")
@@ -113,9 +113,9 @@ through at port protocol range and or nor but as well both either neither only a
 node dns kube-dns coredns api kubernetes apiserver kube-apiserver ip address cidr domain host hosts fqdn named called it they them themselves itself him everywhere anywhere nowhere somewhere
 incoming outgoing incoming/outgoing both directions direction policy rule default network tcp udp sctp icmp http https reachable accessible available visible unreachable inaccessible private closed open off-limits able
 possible necessary longer where who which that whose them each another one longer account sa serviceaccount running runs run pods included including excepted plus without exception circumstances whatsoever under any down up
-everything unaffected unchanged fine ok okay alone works working continue continues unrestricted stays stay remain remains normal before usual untouched concern free belongs belong meant reserved provided target given whether public visitors users clients
+everything unaffected unchanged fine ok okay alone works working continue continues unrestricted remain remains normal before usual untouched concern free belongs belong meant reserved provided target given whether public visitors users clients
 create add write apply set make policy policies rule rules want ensure sure would like default-deny deny-all allow-all vice versa reverse way around mutually pair lookup lookups resolution name names resolve resolving responses answer answers so people themselves
-per plain reader still regardless including destination source`
+per plain reader still i between back there regardless including destination source`
 
 var lexicon = func() map[string]bool {
 	m := set(spelled)

@@ -27,6 +27,7 @@ func (p *parser) emit(f frame) {
 		p.emit(back)
 		return
 	}
+	f.allBut()
 	spread(&f)
 	switch {
 	case f.deny:
@@ -40,6 +41,27 @@ func (p *parser) emit(f frame) {
 	default:
 		p.emitAllow(f)
 	}
+}
+
+// allBut turns "must not reach anything but B" and "everybody but A must not
+// reach B" into what they say: B is the only one.
+func (f *frame) allBut() {
+	if !f.deny || f.soft {
+		return
+	}
+	if m := butPeers(f.to); m != nil && len(f.from) > 0 && !anybody(f.from) {
+		f.to, f.deny, f.onlyTo = []party{{peers: m, ports: f.to[0].ports}}, false, true
+	} else if m := butPeers(f.from); m != nil && len(f.to) > 0 && !anybody(f.to) && m[0].Kind != ir.Pods {
+		f.from, f.deny, f.onlyFrom = []party{{peers: m}}, false, true
+	}
+}
+
+// butPeers is the exceptions of "anybody but ...".
+func butPeers(list []party) []ir.Peer {
+	if len(list) == 1 && len(list[0].peers) == 1 && list[0].peers[0].Kind == ir.Anybody {
+		return list[0].peers[0].Minus
+	}
+	return nil
 }
 
 func missing(f frame) string {
@@ -56,7 +78,7 @@ func missing(f frame) string {
 func spread(f *frame) {
 	f.to = slices.Clone(f.to)
 	for i := range f.to {
-		f.scoped = f.scoped || f.to[i].named
+		f.scoped = (f.scoped || f.to[i].named) && !f.wide
 		if len(f.to[i].ports) == 0 {
 			f.to[i].ports = f.ports
 		}

@@ -27,6 +27,10 @@ func (p *parser) everyPod() ([]ir.Peer, bool) {
 	if !noun && !p.take("anything", "everything", "anybody", "everybody", "other", "others", "traffic", "clients", "client") {
 		return nil, false
 	}
+	if noun && p.is("outside") {
+		list, ok := p.outsideOf(from, ir.Pods)
+		return all(list), ok
+	}
 	p.take("else")
 	p.seqs("running", "that run", "living")
 	in, scoped := p.inNamespace()
@@ -330,7 +334,7 @@ func (p *parser) meaning(text string, from int, found []names.Match, noun string
 		if len(in.Names) == 1 {
 			if found = p.x.In(text, in.Names[0]); len(found) == 0 {
 				p.errorf(diag.ReadName, span, fmt.Sprintf("nothing in namespace %q is called %q", in.Names[0], text))
-				return []ir.Peer{{Kind: ir.Anybody}}, true
+				return []ir.Peer{{Kind: ir.Workload}}, true
 			}
 			span = p.span(from)
 		}
@@ -346,7 +350,7 @@ func (p *parser) meaning(text string, from int, found []names.Match, noun string
 	}
 	if len(found) > 1 {
 		p.ambiguous(p.statement[span.Start:span.End], span, found)
-		return []ir.Peer{{Kind: ir.Anybody, Span: span}}, true
+		return []ir.Peer{{Kind: ir.Workload, Span: span}}, true
 	}
 	return p.one(found[0], span, noun), true
 }
@@ -358,7 +362,7 @@ func (p *parser) bareSpace(text string, span ir.Span, space *inventory.Namespace
 	if len(found) > 0 && found[0].Tier <= names.Variant {
 		p.errorf(diag.ReadAmbiguous, span, fmt.Sprintf("%q is a namespace, and the name of something in namespace %q", text, found[0].Namespace),
 			fmt.Sprintf("say \"namespace %s\", or %s/%s", space.Name, found[0].Namespace, text))
-		return []ir.Peer{{Kind: ir.Anybody, Span: span}}, true
+		return []ir.Peer{{Kind: ir.Workload, Span: span}}, true
 	}
 	p.note(span, fmt.Sprintf("%q is taken as the namespace", text))
 	return []ir.Peer{{Kind: ir.Pods, In: &ir.Namespaces{Names: []string{space.Name}}, Span: span}}, true
@@ -435,7 +439,7 @@ func (p *parser) one(m names.Match, span ir.Span, noun string) []ir.Peer {
 	}
 	if m.Service != nil && len(m.Workloads) == 0 {
 		p.errorf(diag.ReadName, span, fmt.Sprintf("Service %s selects no workload", m.Service.Ref()), "name the pods or addresses that it leads to")
-		return []ir.Peer{{Kind: ir.Anybody, Span: span}}
+		return []ir.Peer{{Kind: ir.Workload, Span: span}}
 	}
 	var out []ir.Peer
 	for _, w := range m.Workloads {

@@ -20,6 +20,7 @@ type party struct {
 	// "only" is about that port.
 	named bool
 	each  bool // "each other"
+	of    bool // "port 80 of web": the items after it share the port
 }
 
 // parties parses a list: "a, b and c", "a on 80 and b on 443". While in
@@ -50,6 +51,11 @@ func (p *parser) parties(subject bool) ([]party, bool) {
 			out[i].ports = out[i+1].ports
 		}
 	}
+	for i := 1; i < len(out); i++ {
+		if len(out[i].ports) == 0 && out[i-1].of {
+			out[i].ports, out[i].named, out[i].of = out[i-1].ports, true, true
+		}
+	}
 	return out, true
 }
 
@@ -67,7 +73,7 @@ func (p *parser) separator() bool {
 
 // beginsClause says whether a verb of the next clause comes.
 func (p *parser) beginsClause() bool {
-	if p.is("may", "can", "must", "should", "shall", "will", "be", "have", "need", "do", ":") {
+	if p.is("included", "including", "excepted", "too", "aside", "may", "can", "must", "should", "shall", "will", "be", "have", "need", "do", ":") {
 		return true
 	}
 	v := p.verb()
@@ -114,7 +120,7 @@ func (p *parser) portOf() (party, bool) {
 		p.back(s)
 		return party{}, false
 	}
-	return party{peers: peers, ports: ports, named: true}, true
+	return party{peers: peers, ports: ports, named: true, of: true}, true
 }
 
 // peers is one noun phrase without ports.
@@ -173,7 +179,7 @@ func (p *parser) minus(out []ir.Peer) {
 }
 
 func (p *parser) phrase() ([]ir.Peer, bool) {
-	for _, production := range []func() ([]ir.Peer, bool){p.pronoun, p.address, p.entity, p.account, p.podsOf, p.everyPod, p.labelled, p.someNamespace, p.name} {
+	for _, production := range []func() ([]ir.Peer, bool){p.pronoun, p.address, p.entity, p.account, p.labelled, p.podsOf, p.everyPod, p.someNamespace, p.name} {
 		s := p.save()
 		if out, ok := production(); ok {
 			return out, true
@@ -202,7 +208,7 @@ func (p *parser) pronoun() ([]ir.Peer, bool) {
 	}
 	if p.topic == nil || len(p.topic.peers) == 0 {
 		p.errorf(diag.ReadWords, p.span(from), fmt.Sprintf("nothing before says what %q refers to", p.text(from)), "repeat the name")
-		return []ir.Peer{{Kind: ir.Anybody}}, true
+		return []ir.Peer{{Kind: ir.Workload}}, true
 	}
 	if p.topic.unsure {
 		p.errorf(diag.ReadAmbiguous, p.span(from), fmt.Sprintf("%q could refer to %s", p.text(from), either(p.topic.peers)), "repeat the name")
@@ -326,7 +332,7 @@ func (p *parser) entity() ([]ir.Peer, bool) {
 	}
 	p.back(s)
 	if p.seqs("anybody|everybody else?", "anyone", "any|all client|clients|source|sources|host|hosts|ip|address|destination|destinations|place", "any|all", "anywhere|everywhere", "the? whole world", "anything|everything") &&
-		!p.is("else", "other", "in", "inside", "within", "of", "label", "labelled", "with", "outside", "external", "service", "namespace", "pod") && !p.nounNext() {
+		!(p.is("other") && !p.isAt(1, "than")) && !p.is("else", "in", "inside", "within", "of", "label", "labelled", "with", "outside", "external", "service", "namespace", "pod") && !p.nounNext() {
 		if p.at(-1).word == "else" {
 			p.back(s)
 			return nil, false

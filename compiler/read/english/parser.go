@@ -27,10 +27,11 @@ type parser struct {
 	far    int    // the furthest token that no production could take
 	wanted string // what would have been understood there
 
-	topic  *topic    // what "it" and "these pods" refer to
-	frames []frame   // of the statement so far
-	header []ir.Peer // "Backend: ..." names whom the clauses are about
-	rules  []ir.Rule
+	topic   *topic    // what "it" and "these pods" refer to
+	frames  []frame   // of the statement so far
+	subject []party   // of the declarative clause before, for "... but must not ..."
+	header  []ir.Peer // "Backend: ..." names whom the clauses are about
+	rules   []ir.Rule
 }
 
 // maxSteps is far more than any sentence that people write needs.

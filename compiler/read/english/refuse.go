@@ -80,10 +80,10 @@ func (p *parser) leftover() {
 	at := min(p.far, len(p.tokens)-1)
 	t := p.tokens[at]
 	for i, u := range p.tokens {
-		if u.kind != word || u.known || p.x.Known(u.text) || !named(u.word) {
+		if u.kind != word || u.known || p.x.Known(u.text) || !named(u.word) || domain.MatchString(u.word) || strings.Contains(u.word, "=") {
 			continue
 		}
-		if i <= at || true {
+		if i <= at+8 {
 			p.findings = nil
 			hints := []string{}
 			if near := p.x.Nearest(u.word); len(near) > 0 {

@@ -62,6 +62,9 @@ func (p *parser) restVerb(f *frame) bool {
 	if g.not {
 		return false
 	}
+	if g.modal && p.ended() {
+		return true
+	}
 	switch {
 	case p.takeVerb(vLeave):
 		list, ok := p.parties(false)

@@ -28,7 +28,7 @@ func (p *parser) sentence() bool {
 	if p.is(".") || p.done() {
 		return true
 	}
-	for _, clause := range []func() bool{p.headed, p.rest, p.remark, p.imperative, p.flowClause, p.declarative, p.terse} {
+	for _, clause := range []func() bool{p.headed, p.continued, p.scoped, p.rest, p.remark, p.onlyOf, p.imperative, p.flowClause, p.declarative, p.terse} {
 		s := p.save()
 		if clause() && p.rejoin() {
 			return true
@@ -158,9 +158,11 @@ func (p *parser) headed() bool {
 // "only from web", "a -> b: allow", "web to db on 5432", "no egress".
 func (p *parser) terse() bool {
 	from := p.i
+	s := p.save()
 	if p.arrow() {
 		return true
 	}
+	p.back(s)
 	var f frame
 	switch {
 	case p.header != nil && p.is("only", "from", "to", "on"):
@@ -234,6 +236,45 @@ func (p *parser) arrow() bool {
 	p.take(":", ",", "=", "-")
 	p.verdict(&f)
 	p.unsure(f)
+	return p.add(f, from)
+}
+
+// continued is a second predicate of one subject: "web may reach orders but must
+// not reach orders-db".
+func (p *parser) continued() bool {
+	from := p.i
+	n := len(p.frames)
+	if n == 0 || p.subject == nil || !p.isAt(-1, "but", "and", ",") || !p.recent(n) || p.verb() == "" && !p.is("may", "must", "can", "should", "not", "never", "be", "shall", "will", "only") {
+		return false
+	}
+	return p.subjectClause(&frame{from: p.subject}, from, false)
+}
+
+// scoped is "from outside, only web may be reached": the source comes first.
+func (p *parser) scoped() bool {
+	from := p.i
+	if !p.take("from") {
+		return false
+	}
+	source, ok := p.parties(false)
+	if !ok {
+		return false
+	}
+	p.take(",")
+	f := frame{from: source, toward: ir.Egress}
+	f.onlyTo = p.take("only")
+	if f.deny = p.seqs("nothing|nobody"); f.deny {
+		return false
+	}
+	if f.to, ok = p.parties(true); !ok {
+		return false
+	}
+	g := p.verbGroup()
+	if !g.be || g.only || g.not && f.onlyTo || !p.takeVerb(vReach) && !p.seqs("reachable", "accessible", "open", "available", "visible") {
+		return false
+	}
+	f.deny = g.not
+	p.complement(&f, roles{})
 	return p.add(f, from)
 }
 
