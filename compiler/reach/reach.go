@@ -103,6 +103,15 @@ type Reason struct {
 	Pos    diag.Position
 }
 
+// Objects returns the policies that the engine decides under.
+func (e *Engine) Objects() []policy.Object {
+	out := make([]policy.Object, len(e.policies))
+	for i, c := range e.policies {
+		out[i] = *c.object
+	}
+	return out
+}
+
 // Decide says whether f passes.
 func (e *Engine) Decide(f ir.Flow) Decision {
 	d := Decision{Egress: e.end(egress, f.From, f.To, f), Ingress: e.end(ingress, f.To, f.From, f)}

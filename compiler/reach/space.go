@@ -39,6 +39,7 @@ type Space struct {
 	ingress  [][]*group // of each class: the groups whose subject it is
 	egress   [][]*group // of each class: the groups whose peer it is
 	anywhere []*group   // egress groups to everybody
+	groups   []*group
 }
 
 // group is the rules of one direction that have the same peers and ports.
@@ -125,8 +126,8 @@ func (s *Space) evaluate() {
 			}
 		}
 	}
+	s.groups = order
 	for _, g := range order {
-		g := g
 		switch {
 		case directions[g] == ingress:
 			g.subjects.Each(func(i int) { s.ingress[i] = append(s.ingress[i], g) })
@@ -184,6 +185,45 @@ func (s *Space) Ports(to int) []ir.PortSet {
 				out = append(out, set)
 			}
 		}
+	}
+	return out
+}
+
+// Signatures returns for each class what the policies tell it apart by: where two
+// are equal, a flow with the one passes exactly if it passes with the other.
+func (s *Space) Signatures() []string {
+	ids := map[*group]int{}
+	id := func(g *group) int {
+		if _, ok := ids[g]; !ok {
+			ids[g] = len(ids)
+		}
+		return ids[g]
+	}
+	parts := make([]strings.Builder, len(s.Classes))
+	for i := range s.Classes {
+		fmt.Fprint(&parts[i], s.isolated[ingress].Has(i), s.isolated[egress].Has(i))
+		for dir, list := range [][]*group{s.ingress[i], s.egress[i]} {
+			for _, g := range list {
+				fmt.Fprint(&parts[i], " ", dir, ":", id(g))
+				if len(g.ports.names) > 0 {
+					fmt.Fprint(&parts[i], g.ports.named(s.Classes[i]))
+				}
+			}
+		}
+		for _, g := range s.anywhere {
+			if len(g.ports.names) > 0 {
+				fmt.Fprint(&parts[i], " n", g.ports.named(s.Classes[i]))
+			}
+		}
+	}
+	for _, g := range s.groups {
+		n := id(g)
+		g.peers.Each(func(i int) { fmt.Fprint(&parts[i], " p", n) })
+		g.subjects.Each(func(i int) { fmt.Fprint(&parts[i], " s", n) })
+	}
+	out := make([]string, len(parts))
+	for i := range parts {
+		out[i] = parts[i].String()
 	}
 	return out
 }
