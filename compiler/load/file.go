@@ -49,7 +49,7 @@ func readFile(t Tree, p string, snapshot bool) (*file, error) {
 		if !isJSON && bytes.IndexByte(data, 0) >= 0 {
 			_, d = parse(t.file(p), data)
 			f.diags = diag.List{*d}
-		} else if !isJSON && len(bytes.TrimSpace(data)) > 0 {
+		} else if !isJSON && content.Match(data) {
 			f.skip = classify(p)
 		}
 		return f, nil
@@ -119,6 +119,7 @@ func modeName(m fs.FileMode) string {
 
 var (
 	manifestLine = regexp.MustCompile(`(?m)^(?:- )?["']?(apiVersion|kind)["']?\s*:`)
+	content      = regexp.MustCompile(`(?m)^[ \t]*[^\s#-]`) // more than comments and separators
 	placeholder  = regexp.MustCompile(`\{\{|\{%|\$\{|<[%A-Za-z]`)
 )
 
@@ -193,7 +194,7 @@ func classify(p string) string {
 	case has("values") || strings.HasSuffix(stem, "-values") || strings.HasSuffix(stem, ".values"):
 		return "values file"
 	}
-	return "other YAML file"
+	return "other YAML"
 }
 
 // skip is one thing that was not read.
@@ -222,12 +223,11 @@ func (s *skips) add(kind string, one skip) {
 func (s *skips) notes() diag.List {
 	var out diag.List
 	for _, kind := range s.order {
-		all := s.byKind[kind]
-		if len(all) == 1 {
-			out = append(out, diag.Notef(diag.ManifestSkipped, all[0].pos, "not read: a %s, %s", kind, all[0].name))
-			continue
+		all, more := s.byKind[kind], ""
+		if len(all) > 1 {
+			more = fmt.Sprintf(" and %d more", len(all)-1)
 		}
-		out = append(out, diag.Notef(diag.ManifestSkipped, all[0].pos, "not read: %d %ss, the first is %s", len(all), kind, all[0].name))
+		out = append(out, diag.Notef(diag.ManifestSkipped, all[0].pos, "not read (%s): %s%s", kind, all[0].name, more))
 	}
 	return out
 }

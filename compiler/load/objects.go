@@ -102,7 +102,7 @@ func (r *reader) read(v view, apiVersion, kind string) {
 		d.invalid(v, "no metadata.name")
 	} else if kind != "Inventory" {
 		if bad := validation.IsDNS1123Subdomain(o.name); len(bad) > 0 && !strings.Contains(o.name, ":") {
-			d.invalid(meta.get("name"), "invalid name: %s", bad[0])
+			d.invalid(meta.get("name"), "invalid name: %s", short(bad[0]))
 		}
 	}
 	if decode(r, v, o); o.value != nil && o.name != "" {
@@ -159,12 +159,19 @@ func (v view) labels() map[string]string {
 	out := v.strings()
 	for _, p := range v.pairs() {
 		if bad := validation.IsQualifiedName(p.key); len(bad) > 0 {
-			v.d.invalid(p.value, "invalid label key %q: %s", p.key, bad[0])
+			v.d.invalid(p.value, "invalid label key %q: %s", p.key, short(bad[0]))
 		} else if bad := validation.IsValidLabelValue(out[p.key]); len(bad) > 0 {
-			v.d.invalid(p.value, "invalid value of label %s: %s", p.key, bad[0])
+			v.d.invalid(p.value, "invalid value of label %s: %s", p.key, short(bad[0]))
 		}
 	}
 	return out
+}
+
+// short leaves the examples and the regular expression out of a message of
+// package validation.
+func short(message string) string {
+	message, _, _ = strings.Cut(message, " (e.g.")
+	return message
 }
 
 // portNumber returns a port number, and 0 where there is none.
