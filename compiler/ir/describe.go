@@ -187,3 +187,21 @@ func (r Rule) String() string {
 	}
 	return s
 }
+
+// Words words an implied rule with its reason: "isolation: what no statement of
+// the set allows to shop/db is closed".
+func (b *Bound) Words() string {
+	said := func(parties []*Party) []Peer {
+		var out []Peer
+		for _, p := range parties {
+			out = append(out, p.Peer)
+		}
+		return out
+	}
+	if a := b.Allow; a != nil {
+		r := Rule{Allow: &Allow{From: said(a.From), To: said(a.To), Ports: a.Ports.Said}}
+		return b.Implied + ": " + r.String()
+	}
+	c := b.Close
+	return b.Implied + ": " + Rule{Close: &Close{End: c.End, Subject: said(c.Subject), Firm: c.Firm}}.String()
+}

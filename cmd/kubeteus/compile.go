@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/kubeteus/kubeteus/compiler"
+	"github.com/kubeteus/kubeteus/compiler/report"
+)
+
+func compileFlags() []cli.Flag {
+	return append(projectFlags(),
+		&cli.StringFlag{Name: "reader", Value: "english", Usage: "what reads statements: english (embedded, needs no model)"},
+		&cli.StringFlag{Name: "format", Value: "text", Usage: "report as text or json"},
+		&cli.BoolFlag{Name: "locked", Usage: "forbid reading: an intent that is not in the lock is an error"},
+	)
+}
+
+func compileCommand() *cli.Command {
+	return &cli.Command{
+		Name: "compile", Usage: "read the statements, prove their policies, write the overlay", ArgsUsage: "[INTENTS]",
+		Flags:  compileFlags(),
+		Action: func(c *cli.Context) error { return compile(c, c.Bool("locked"), true) },
+	}
+}
+
+func checkCommand() *cli.Command {
+	return &cli.Command{
+		Name: "check", Usage: "compile from the lock, write nothing, exit 3 when the overlay on disk is not what the intents say", ArgsUsage: "[INTENTS]",
+		Flags:  compileFlags(),
+		Action: func(c *cli.Context) error { return compile(c, true, false) },
+	}
+}
+
+// refuseFlags refuses what compile and check cannot do, before any work.
+func refuseFlags(c *cli.Context) error {
+	switch reader := c.String("reader"); reader {
+	case "english":
+	case "openai", "replay":
+		return misused("--reader english needs no model", "reader %s is not there yet", reader)
+	default:
+		return misused("the reader is english", "unknown reader %q", reader)
+	}
+	if f := c.String("format"); f != "text" && f != "json" {
+		return misused("formats are text and json", "unknown format %q", f)
+	}
+	if c.NArg() > 1 {
+		return misused("give one intents folder", "unexpected argument %q", c.Args().Get(1))
+	}
+	return nil
+}
+
+func compile(c *cli.Context, locked, write bool) error {
+	if err := refuseFlags(c); err != nil {
+		return err
+	}
+	p, err := openProject(c, c.Args().First())
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	p.opts.Locked = locked
+	if write {
+		p.write()
+	}
+	progress, done := watch(c.App.ErrWriter)
+	p.opts.Progress = progress
+	result, err := compiler.Compile(c.Context, p.opts)
+	done()
+	if err != nil && errors.Is(err, context.Canceled) {
+		return err
+	}
+	if printErr := show(c, p, result); printErr != nil {
+		return printErr
+	}
+	switch {
+	case err != nil:
+		return err
+	case !result.Clean:
+		return exit{code: exitRejected, err: rejected(result)}
+	case !write && result.Stale():
+		return exit{code: exitRejected, err: errors.New("the overlay is not what the intents say"), hint: "run kubeteus compile and commit what it writes"}
+	}
+	return nil
+}
+
+func rejected(r *compiler.Result) error {
+	n := r.Errors()
+	if n == 1 {
+		return errors.New("1 error; nothing was written")
+	}
+	return fmt.Errorf("%d errors; nothing was written", n)
+}
+
+// show prints diagnostics on stderr and the report on stdout.
+func show(c *cli.Context, p *project, result *compiler.Result) error {
+	if err := diagnostics(c, p, result); err != nil {
+		return err
+	}
+	r := result.Report()
+	if c.String("format") == "json" {
+		return report.JSON(c.App.Writer, r)
+	}
+	if result.Clean || len(r.Intents) > 0 {
+		return report.Text(c.App.Writer, r, report.Options{Color: colours(c.App.Writer), File: p.display})
+	}
+	return nil
+}
+
+func diagnostics(c *cli.Context, p *project, result *compiler.Result) error {
+	return report.Diagnostics(c.App.ErrWriter, result.Diags, report.Options{Color: colours(c.App.ErrWriter), File: p.display, Line: p.line})
+}
+
+// watch tells a person at a terminal which pass is running.
+func watch(w io.Writer) (progress func(string), done func()) {
+	if !isTerminal(w) {
+		return nil, func() {}
+	}
+	return func(pass string) { fmt.Fprintf(w, "\r\x1b[K%s ...", pass) }, func() { fmt.Fprint(w, "\r\x1b[K") }
+}

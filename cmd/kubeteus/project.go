@@ -1,0 +1,212 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/kubeteus/kubeteus/compiler"
+	"github.com/kubeteus/kubeteus/compiler/load"
+)
+
+// project is a project's folder as the command line names it, and the open
+// roots of everything that is read and written. Close gives them back.
+type project struct {
+	dir   string // absolute
+	roots []*os.Root
+	disk  *os.Root // what the overlay and the lock are written below
+	opts  compiler.Options
+}
+
+func (p *project) Close() {
+	for _, r := range p.roots {
+		r.Close()
+	}
+}
+
+func projectFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "manifests", Usage: "read manifests from `DIR` instead of looking for them (repeatable)"},
+		&cli.StringSliceFlag{Name: "inventory", Usage: "read the cluster's inventory from `FILE` or folder (repeatable; default inventory.yaml)"},
+		&cli.StringFlag{Name: "target", Usage: "policy API: auto (the default), kubernetes, cilium or calico"},
+		&cli.StringFlag{Name: "out", Usage: "overlay `DIR` (default policies beside the intents folder)"},
+	}
+}
+
+// openProject finds the project from the argument: the intents folder, one file
+// of it, or the folder that holds intents/.
+func openProject(c *cli.Context, arg string) (*project, error) {
+	if arg == "" {
+		arg = "."
+	}
+	abs, err := filepath.Abs(arg)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(abs)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, misused("give the folder that holds the intent sets: kubeteus compile ./intents", "%s does not exist", arg)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &project{dir: filepath.Dir(abs)}
+	inside := filepath.Base(abs)
+	if held, err := os.Stat(filepath.Join(abs, "intents")); info.IsDir() && err == nil && held.IsDir() {
+		p.dir, inside = abs, "intents"
+	} else if !info.IsDir() {
+		p.dir, inside = filepath.Dir(p.dir), filepath.Join(filepath.Base(p.dir), inside)
+	}
+	root, err := p.open(p.dir)
+	if err != nil {
+		return nil, err
+	}
+	p.opts = compiler.Options{Project: root.FS(), Intents: filepath.ToSlash(inside), Target: c.String("target")}
+	if err := p.sources(c); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *project) open(dir string) (*os.Root, error) {
+	r, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	p.roots = append(p.roots, r)
+	return r, nil
+}
+
+// sources turns --manifests, --inventory and --out into trees.
+func (p *project) sources(c *cli.Context) error {
+	var err error
+	for _, dir := range c.StringSlice("manifests") {
+		if p.opts.Manifests, err = p.tree(p.opts.Manifests, "--manifests", dir); err != nil {
+			return err
+		}
+	}
+	for _, file := range c.StringSlice("inventory") {
+		if p.opts.Inventory, err = p.tree(p.opts.Inventory, "--inventory", file); err != nil {
+			return err
+		}
+	}
+	return p.output(c.String("out"))
+}
+
+func (p *project) tree(trees []load.Tree, flag, name string) ([]load.Tree, error) {
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(abs)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, misused("", "%s %s does not exist", flag, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if rel, ok := within(p.dir, abs); ok {
+		return append(trees, load.Tree{FS: p.opts.Project, Path: rel}), nil
+	}
+	dir, inside := abs, "."
+	if !info.IsDir() {
+		dir, inside = filepath.Dir(abs), filepath.Base(abs)
+	}
+	root, err := p.open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return append(trees, load.Tree{FS: root.FS(), Name: filepath.ToSlash(dir), Path: inside}), nil
+}
+
+// output finds the overlay's folder. Where --out leads outside of the project,
+// everything is written below the nearest folder that holds both.
+func (p *project) output(out string) error {
+	p.disk = p.roots[0]
+	if out == "" {
+		return nil
+	}
+	abs, err := filepath.Abs(out)
+	if err != nil {
+		return err
+	}
+	if rel, ok := within(p.dir, abs); ok {
+		if rel == "." || rel == p.opts.Intents {
+			return misused("the overlay needs a folder of its own", "--out %s holds other files", out)
+		}
+		p.opts.Overlay = rel
+		return nil
+	}
+	base := p.dir
+	for {
+		if _, ok := within(base, abs); ok {
+			break
+		}
+		base = filepath.Dir(base)
+	}
+	root, err := p.open(base)
+	if err != nil {
+		return err
+	}
+	overlay, _ := within(base, abs)
+	prefix, _ := within(base, p.dir)
+	p.opts.Overlay, p.disk = filepath.ToSlash(abs), root
+	p.opts.Disk = compiler.Disk{FS: root.FS(), Overlay: overlay, Prefix: prefix}
+	return nil
+}
+
+// write lets the compilation write.
+func (p *project) write() { p.opts.Disk.Root = p.disk }
+
+// within returns abs relative to dir, slash-separated, if it lies inside.
+func within(dir, abs string) (string, bool) {
+	rel, err := filepath.Rel(dir, abs)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return "", false
+	}
+	return filepath.ToSlash(rel), true
+}
+
+// display turns a position's file into a path relative to the working folder.
+func (p *project) display(file string) string {
+	if file == "" {
+		return ""
+	}
+	abs := filepath.FromSlash(file)
+	if !filepath.IsAbs(abs) {
+		abs = filepath.Join(p.dir, abs)
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		return file
+	}
+	if rel, err := filepath.Rel(wd, abs); err == nil && !strings.HasPrefix(rel, ".."+string(filepath.Separator)+"..") {
+		return rel
+	}
+	return abs
+}
+
+// line returns line n of an input file, for quoting, or "".
+func (p *project) line(file string, n int) string {
+	abs := filepath.FromSlash(file)
+	if !filepath.IsAbs(abs) {
+		abs = filepath.Join(p.dir, abs)
+	}
+	if info, err := os.Stat(abs); err != nil || !info.Mode().IsRegular() || info.Size() > 1<<20 {
+		return ""
+	}
+	data, err := os.ReadFile(abs)
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(string(data), "\n")
+	if n < 1 || n > len(lines) {
+		return ""
+	}
+	return strings.TrimRight(lines[n-1], "\r")
+}

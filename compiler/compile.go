@@ -1,0 +1,213 @@
+package compiler
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+
+	"github.com/kubeteus/kubeteus/compiler/diag"
+	"github.com/kubeteus/kubeteus/compiler/emit"
+	"github.com/kubeteus/kubeteus/compiler/inventory"
+	"github.com/kubeteus/kubeteus/compiler/ir"
+	"github.com/kubeteus/kubeteus/compiler/load"
+	"github.com/kubeteus/kubeteus/compiler/lock"
+	"github.com/kubeteus/kubeteus/compiler/lower/kubernetes"
+	"github.com/kubeteus/kubeteus/compiler/policy"
+	"github.com/kubeteus/kubeteus/compiler/reach"
+	"github.com/kubeteus/kubeteus/compiler/validate"
+	"github.com/kubeteus/kubeteus/compiler/verify"
+	"github.com/kubeteus/kubeteus/intents"
+)
+
+// LockName is the lock's file name; it lies beside the intents.
+const LockName = "kubeteus.lock"
+
+// Options say what to compile. All paths are slash-separated and relative to
+// the project, the folder that holds the intents.
+type Options struct {
+	Project   fs.FS
+	Intents   string // the folder of intent sets, or one file of it; "" means intents
+	Overlay   string // the folder written; "" means policies
+	Manifests []load.Tree
+	Inventory []load.Tree
+	Target    string // "" and auto: chosen from the inventory
+	Locked    bool   // readers may not run: what the lock lacks is an error
+	Disk      Disk
+	Progress  func(pass string) // told as each pass begins; may be nil
+}
+
+// Disk is where the overlay and the lock lie, in one file system. The zero value
+// is the project itself. Root is set when they are to be written, and nil when
+// they are only to be compared.
+type Disk struct {
+	FS      fs.FS
+	Root    *os.Root
+	Overlay string // the overlay's folder in FS
+	Prefix  string // the project's folder in FS
+}
+
+// Result is everything a compilation found. Fields of passes that were not
+// reached are empty.
+type Result struct {
+	Project    string // the name that the policies carry
+	Target     string
+	Overlay    string
+	LockPath   string
+	Sets       []*intents.File
+	Inventory  *inventory.Inventory
+	Program    *ir.Program
+	Policies   []policy.Object // as decoded from the encoded overlay
+	Changes    []emit.Change   // where the overlay on disk differs
+	LockChange string          // how the lock on disk differs, as a unified diff
+	Written    []string        // paths written, relative to the project
+	Diags      diag.List       // sorted
+	Clean      bool            // every pass was clean
+
+	sets      []*ir.Set
+	before    []policy.Object // in force
+	inForce   *reach.Engine
+	objects   []policy.Object // as lowered
+	files     []emit.File
+	recorded  *lock.File // the lock on disk
+	lockBytes []byte
+	entries   []lock.Entry // the lock to be
+}
+
+// Compile runs the passes over one project. Bad input is in Result.Diags; an
+// error means that the machine failed. Nothing is written unless every pass is
+// clean.
+func Compile(ctx context.Context, o Options) (*Result, error) {
+	r := &Result{LockPath: path.Join(folder(o), LockName)}
+	err := r.configure(&o)
+	if err == nil && !r.Diags.HasErrors() {
+		err = r.run(ctx, o)
+	}
+	r.Clean = err == nil && !r.Diags.HasErrors()
+	r.Diags = r.Diags.Sorted()
+	return r, err
+}
+
+// run is the order of passes.
+func (r *Result) run(ctx context.Context, o Options) error {
+	passes := []struct {
+		name string
+		run  func(context.Context, Options) error
+	}{
+		{"load", r.load}, {"read", r.read}, {"link", r.link}, {"lower", r.lower},
+		{"validate", r.validate}, {"verify", r.verify}, {"emit", r.emit},
+	}
+	for _, p := range passes {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if o.Progress != nil {
+			o.Progress(p.name)
+		}
+		if err := p.run(ctx, o); err != nil {
+			return err
+		}
+		if r.Diags.HasErrors() {
+			return nil
+		}
+	}
+	return nil
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// link binds the rules to the inventory and refuses what contradicts itself.
+func (r *Result) link(context.Context, Options) error {
+	for _, p := range r.Inventory.Policies {
+		r.before = append(r.before, p.Object)
+	}
+	r.inForce = reach.New(r.Inventory, r.before, reach.Options{})
+	var diags diag.List
+	r.Program, diags = ir.Link(r.Inventory, r.sets, r.inForce.Isolates)
+	if !r.add(diags) {
+		r.add(verify.Conflicts(r.Program, verify.NewUniverse(r.Program, r.before)))
+	}
+	return nil
+}
+
+// lower writes the policies and encodes them.
+func (r *Result) lower(context.Context, Options) error {
+	var diags diag.List
+	r.objects, diags = kubernetes.Rules(r.Program, r.Project, r.inForce)
+	if !r.add(diags) {
+		r.files, diags = emit.Render(r.objects)
+		r.add(diags)
+	}
+	return nil
+}
+
+// validate holds each object against what the API server checks.
+func (r *Result) validate(context.Context, Options) error {
+	r.add(validate.Objects(r.Inventory, r.objects))
+	return nil
+}
+
+// verify judges the encoded files, as a cluster would get them.
+func (r *Result) verify(context.Context, Options) error {
+	for _, f := range r.files {
+		objects, diags := policy.Decode(path.Join(r.Overlay, f.Path), f.Data)
+		r.add(diags)
+		r.Policies = append(r.Policies, objects...)
+	}
+	after := slices.Concat(r.before, r.Policies)
+	r.add(verify.Policies(r.Program, r.before, after))
+	engine := reach.New(r.Inventory, after, reach.Options{})
+	r.add(verify.Declared(r.Program, connections(r.Inventory), r.inForce, engine, r.cut))
+	for _, s := range r.Sets {
+		r.add(verify.Expectations(r.Program, engine, s.Namespace, expectations(s)))
+	}
+	return nil
+}
+
+// add collects diags and says whether the input is rejected.
+func (r *Result) add(diags diag.List) bool {
+	r.Diags = append(r.Diags, diags...)
+	return diags.HasErrors()
+}
+
+// emit compares the overlay and the lock with the disk, and writes them if asked.
+func (r *Result) emit(ctx context.Context, o Options) error {
+	recorded := lock.File{Project: r.Project, Overlay: emit.Digest(r.files), Entries: r.entries}
+	data := recorded.Encode()
+	disk := o.Disk
+	if disk.FS == nil {
+		disk = Disk{FS: o.Project, Root: disk.Root, Overlay: r.Overlay, Prefix: "."}
+	}
+	overlay, err := fs.Sub(disk.FS, disk.Overlay)
+	if err != nil {
+		return err
+	}
+	if r.Changes, err = emit.Compare(overlay, r.files); err != nil {
+		return r.alien(err)
+	}
+	if !slices.Equal(data, r.lockBytes) {
+		r.LockChange = emit.Unified(r.LockPath, r.lockBytes, data)
+	}
+	if disk.Root == nil {
+		return nil
+	}
+	r.Written, err = emit.Write(ctx, disk.Root, disk.Overlay, r.files, path.Join(disk.Prefix, r.LockPath), data)
+	return r.alien(err)
+}
+
+// alien turns a stranger's file in the way into a diagnostic.
+func (r *Result) alien(err error) error {
+	var alien *emit.AlienError
+	if errors.As(err, &alien) {
+		r.add(diag.List{alien.Diagnostic(r.Overlay)})
+		return nil
+	}
+	return err
+}
