@@ -158,9 +158,9 @@ func (p *parser) outsideOf(from int, kind ir.PeerKind) ([]party, bool) {
 		return []party{{peers: []ir.Peer{q}}}, true
 	}
 	if p.is("outside") || p.is("from") && p.isAt(1, "outside") {
-		p.take("from")
+		from := p.take("from")
 		s := p.save()
-		if p.seqs("outside of? the? cluster") {
+		if p.seqs("outside of? the? cluster") || from && p.outside() {
 			return party1(ir.Peer{Kind: ir.World})
 		}
 		p.back(s)
@@ -201,6 +201,9 @@ func (p *parser) subjectClause(f *frame, from int, onlyWord bool) bool {
 	p.take(",")
 	if !p.predicate(f) {
 		return false
+	}
+	if f.deny && anybody(subject) && len(f.exceptFrom) > 0 && len(f.exceptTo)+len(f.exceptPorts) == 0 && anybody(f.from) {
+		f.from, f.exceptFrom, f.deny, f.onlyFrom = f.exceptFrom, nil, false, true
 	}
 	if f.deny && f.onlyFrom {
 		return false // "only A may not reach B" can be read in two ways
@@ -299,6 +302,9 @@ func (p *parser) received(f *frame, g group, r roles) bool {
 	}
 	p.noneFrom(f, r)
 	p.complement(f, r)
+	if f.onlyPort && len(f.from) > 0 && !anybody(f.from) && !f.onlyTo {
+		f.onlyFrom, f.onlyPort = true, false
+	}
 	if len(f.from) == 0 && !f.onlyPort && !f.deny {
 		return false
 	}
@@ -432,8 +438,21 @@ func (p *parser) active(f *frame, g group) bool {
 	if g.be && !p.ing() {
 		return false
 	}
-	if s := p.save(); p.take("have", "get") {
+	if s := p.save(); p.take("have", "get", "need") {
 		no := p.take("no")
+		if h := *f; no && !f.deny && p.flowNoun(f) && len(f.dirs) == 1 {
+			f.deny = true
+			if f.hasDir(ir.Ingress) {
+				f.swap()
+			}
+			p.complement(f, roles{})
+			return true
+		} else {
+			*f = h
+			p.back(s)
+			p.i++
+			no = p.take("no")
+		}
 		only := p.take("only")
 		if p.seqs("network? access to", "network? connectivity to") && !(no && (only || f.deny)) {
 			p.i--

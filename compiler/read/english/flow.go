@@ -48,15 +48,20 @@ func (p *parser) flowClause() bool {
 // flowEnd completes the sides of a sentence about traffic.
 func (p *parser) flowEnd(f frame, from int) bool {
 	if f.deny && (len(f.from) == 0 || len(f.to) == 0) {
+		f.soft = true
+		if p.header != nil && len(f.from)+len(f.to) > 0 && len(f.dirs) == 0 {
+			f.soft = false
+			p.fill(&f)
+			return p.add(f, from)
+		}
+		if p.foreignSide(&f) {
+			return p.add(f, from)
+		}
 		if len(f.from) > 0 && len(f.dirs) == 0 {
 			f.dirs = []ir.End{ir.Egress}
 		}
 		if len(f.to) > 0 && len(f.dirs) == 0 {
 			f.dirs = []ir.End{ir.Ingress}
-		}
-		f.soft = true
-		if p.foreignSide(&f) {
-			return p.add(f, from)
 		}
 		if p.header != nil && len(f.from)+len(f.to) > 0 && (f.hasDir(ir.Ingress) && len(f.from) > 0 || f.hasDir(ir.Egress) && len(f.to) > 0) {
 			f.soft = false

@@ -18,6 +18,7 @@ type frame struct {
 	outside                    bool // what is exclusive is so among outside parties only
 	scoped                     bool // the port itself is what is restricted
 	wide                       bool // "nothing else": not the port alone
+	every                      bool // "all traffic": the side that is not named is anybody
 	sender                     bool // phrased from the sender's side
 	policy                     bool // the sentence describes a policy
 	firm, soft                 bool
@@ -72,7 +73,19 @@ func (p *parser) complement(f *frame, r roles) {
 		}
 		*f = before
 		if p.take("only", "alone") {
-			if last != noPhrase && (p.at(-1).word == "alone" || last == fromPhrase || !p.phraseAhead(r)) {
+			ahead := p.phraseAhead(r)
+			if last == fromPhrase && ahead && p.is(r.to...) {
+				if f.toward != ir.Egress {
+					p.i-- // "from A only to B": either could be meant
+					return
+				}
+				pend = true
+				continue
+			}
+			if last != noPhrase && (p.at(-1).word == "alone" || last == fromPhrase || !ahead) {
+				if last == toPhrase && !f.sender && len(f.to[len(f.to)-1].ports) > 0 && !f.to[len(f.to)-1].named {
+					last = portPhrase
+				}
 				f.only(last)
 				last = noPhrase
 			} else {
@@ -253,7 +266,7 @@ func (p *parser) tail(f *frame) bool {
 	case p.seqs(", ? in both directions", "in both directions", "in either direction", ",? and vice versa", ", vice versa", "and the other way around", "and back", "both ways", "either way"):
 		f.both = true
 		return true
-	case p.seqs("at all", "in any way", "in any direction", "ever", "either", "any more", "any longer", "of any kind", "by default", "as well", "too") && !p.is("dns"):
+	case p.seqs("at all", "in any way", "in any direction", "ever", "either", "any more", "any longer", "on any|all|every port", "of any kind", "by default", "as well", "too") && !p.is("dns"):
 		return true
 	case p.dnsTail(f):
 		return true
@@ -361,7 +374,7 @@ func worldly(list []party) bool {
 func (p *parser) exceptTail(f *frame) bool {
 	s := p.save()
 	p.take(",")
-	if !p.seqs("except for?", "other than", "apart from", "aside from", "but", "with the exception of") {
+	if !p.seqs("except for?", "other than", "apart from", "aside from", "but not", "but", "with the exception of") || p.isAt(-1, "not") && f.deny {
 		return p.back(s)
 	}
 	for {

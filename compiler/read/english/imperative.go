@@ -68,6 +68,12 @@ func (p *parser) imperative() bool {
 		verb = vIsolate
 	}
 	word := p.tok().word
+	if p.isAt(-1, "make") || p.take("make") {
+		list, ok := p.parties(false)
+		f := frame{from: list}
+		p.about(list)
+		return ok && !not && p.copula(&f, group{be: true}) && p.add(f, from)
+	}
 	if verb == "" {
 		return p.denyAll(from)
 	}
@@ -222,6 +228,7 @@ func (p *parser) flowNoun(f *frame) bool {
 	adjective := false
 	p.seqs("any and all")
 	for p.takeIn(dets) || p.take("other") {
+		f.every = f.every || p.isAt(-1, "all", "any", "every")
 	}
 	for {
 		switch {
@@ -307,6 +314,10 @@ func (p *parser) flow(f *frame) bool {
 		f.toward = ir.Ingress
 		r.to = append(slices.Clone(r.to), "of", "for", "in")
 	}
+	access := p.isAt(-1, "access")
+	if access && len(f.dirs) == 0 {
+		r = roles{from: []string{"from", "for", "by"}, to: []string{"to"}}
+	}
 	if f.outside && !f.hasDir(ir.Ingress) {
 		r.from = append(slices.Clone(r.from), "for", "of")
 		r.to = []string{"to", "into"}
@@ -318,6 +329,8 @@ func (p *parser) flow(f *frame) bool {
 		case len(f.from) == 0 && len(f.to) > 0 || f.hasDir(ir.Ingress):
 			f.from = world
 		case len(f.to) == 0 && len(f.from) > 0 || f.hasDir(ir.Egress):
+			f.to = world
+		case access && p.header != nil:
 			f.to = world
 		default:
 			return p.back(s) // external to whom
@@ -331,11 +344,14 @@ func (p *parser) flow(f *frame) bool {
 func (p *parser) ownFlow(f *frame) bool {
 	s := p.save()
 	peers, _, ok := p.peers(nil)
-	if !ok || !p.take("'s") || !p.flowNoun(f) || len(f.dirs) != 1 {
+	if !ok || !p.take("'s") || !p.flowNoun(f) || len(f.dirs) != 1 && !(len(f.dirs) == 0 && p.is("to")) {
 		*f = frame{deny: f.deny, policy: f.policy}
 		return p.back(s)
 	}
-	if f.hasDir(ir.Egress) {
+	if len(f.dirs) == 0 {
+		f.from = []party{{peers: peers}}
+		p.complement(f, roles{to: flowRoles.to})
+	} else if f.hasDir(ir.Egress) {
 		f.from, f.sender, f.toward = []party{{peers: peers}}, true, ir.Egress
 		p.complement(f, roles{to: flowRoles.to})
 	} else {
@@ -363,6 +379,14 @@ func (p *parser) allow(f *frame, only bool) bool {
 	}
 	at := p.save()
 	if p.flow(f) && (len(f.from) > 0 || len(f.to) > 0) && p.ended() {
+		if f.every && !only && !f.deny && p.header == nil && len(f.to)+len(f.from) == 1 && !f.onlyPort {
+			anyone := []party{{peers: []ir.Peer{{Kind: ir.Anybody, Span: p.span(at.i)}}}}
+			if len(f.from) == 0 {
+				f.from = anyone
+			} else {
+				f.to = anyone
+			}
+		}
 		if only {
 			return f.exclusive()
 		}
@@ -383,6 +407,14 @@ func (p *parser) allow(f *frame, only bool) bool {
 	g := *f
 	if p.infinitive(f) {
 		return !f.deny || !f.onlyFrom
+	}
+	*f = g
+	if at := p.save(); p.flowNoun(f) && f.hasDir(ir.Egress) && p.is("to", "only") {
+		f.sender, f.toward = true, ir.Egress
+		p.complement(f, roles{to: []string{"to"}})
+		return len(f.to) > 0
+	} else {
+		p.back(at)
 	}
 	*f = g
 	if p.seqs("only? incoming? access to", "access", "a? connection to", "connections to", "traffic to", "into") || p.take("to") {
@@ -491,6 +523,11 @@ func (p *parser) block(f *frame) bool {
 	switch {
 	case p.prevention(f):
 		return true
+	case list[0].named && p.ended():
+		f.from, f.to = nil, list
+		return true
+	case p.is("to") && p.infinitive(f):
+		return f.deny
 	case p.seqs("access to", "incoming? access to", "any access to"):
 		dest, ok := p.parties(false)
 		if !ok {
@@ -698,7 +735,7 @@ func (p *parser) keep(f *frame, verb string) bool {
 	} else if p.isAt(-1, "out") {
 		p.i--
 	}
-	if !p.seqs("out of", "away from", "off of?", "off from", "outside of", "from touching") {
+	if !p.seqs("out of", "away from", "off from", "off of?", "outside of", "from touching") {
 		return false
 	}
 	if f.to, ok = p.parties(false); !ok {

@@ -22,11 +22,11 @@ func set(words string) map[string]bool {
 var contractions = map[string][]string{
 	"dont": {"do", "not"}, "doesnt": {"do", "not"}, "didnt": {"do", "not"}, "cant": {"can", "not"}, "cannot": {"can", "not"}, "couldnt": {"can", "not"},
 	"shouldnt": {"should", "not"}, "mustnt": {"must", "not"}, "maynt": {"may", "not"}, "wont": {"will", "not"}, "wouldnt": {"will", "not"}, "shant": {"shall", "not"},
-	"isnt": {"be", "not"}, "arent": {"be", "not"}, "wasnt": {"be", "not"}, "its": {"its"}, "thats": {"that", "be"}, "lets": {"let"}, "neednt": {"need", "not"},
+	"isnt": {"be", "not"}, "arent": {"be", "not"}, "wasnt": {"be", "not"}, "its": {"its"}, "thats": {"that", "be"}, "lets": {"let"}, "neednt": {"need", "not"}, "id": {"i", "will"}, "wed": {"we", "will"},
 }
 
 // ambiguousContractions are words of their own without their apostrophe.
-const ambiguousContractions = " wont its "
+const ambiguousContractions = " wont its id wed "
 
 var contraction = set("it's that's let's")
 
@@ -35,7 +35,7 @@ var aliases = map[string]string{
 	"plz": "please", "pls": "please", "frm": "from", "thru": "through", "w/": "with", "is": "be", "are": "be", "was": "be", "were": "be", "being": "be", "been": "be", "does": "do", "did": "do", "has": "have", "had": "have", "having": "have",
 	"no-one": "nobody", "noone": "nobody", "everyone": "everybody", "anyone": "anybody", "could": "can", "might": "may", "ought": "should", "would": "will", "an": "a",
 	"permitted": "allowed", "authorized": "allowed", "authorised": "allowed", "connexions": "connections", "ns": "namespace", "nodes": "node", "ports": "port", "addresses": "address", "ips": "ip", "cidrs": "cidr", "ranges": "range",
-	"svc": "service", "nothin": "nothing", "needs": "need", "wants": "want", "gets": "get", "getting": "get", "versa": "versa", "inter-net": "internet", "www": "internet", "and/or": "and", "til": "to", "onto": "to", "towards": "to", "toward": "to", "upon": "on",
+	"svc": "service", "require": "need", "requires": "need", "nothin": "nothing", "needs": "need", "wants": "want", "gets": "get", "getting": "get", "versa": "versa", "inter-net": "internet", "www": "internet", "and/or": "and", "til": "to", "onto": "to", "towards": "to", "toward": "to", "upon": "on",
 	"whilst": "while", "exclusively": "only", "solely": "only", "purely": "only", "strictly": "only", "merely": "only", "just": "only", "besides": "except", "excepting": "except", "excluding": "except", "save": "except", "barring": "except", "unless": "except", "labeled": "labelled",
 	"labels": "label", "namespaces": "namespace", "inbound": "incoming", "outbound": "outgoing", "ingress": "incoming", "egress": "outgoing", "outwards": "outward", "k8s": "kubernetes", "proto": "protocol",
 }
@@ -93,7 +93,7 @@ var verbs = func() map[string]string {
 
 var (
 	modals    = set("may can must should shall will need have do want get be")
-	adverbs   = set("directly still also always ever actually really even anymore already now therefore then then too further please explicitly currently normally simply again freely anyway at-all legitimately")
+	adverbs   = set("directly still also always ever actually really even anymore already now therefore then then too further please explicitly currently normally simply again freely anyway at-all legitimately completely entirely fully totally")
 	politely  = set("please kindly hi hello thanks so then also and but finally additionally moreover furthermore here now")
 	flowNouns = set("traffic connection connections call calls request requests packet packets access data metric metrics communication communications flow flows query queries conversation conversations connectivity log logs message messages event events trace traces sessions session stuff comms mail mails email emails updates telemetry")
 	flowAdjs  = set("network tcp udp sctp icmp external internal outside internet direct http https other remaining new inter-pod pod-to-pod statsd client user")
@@ -115,7 +115,7 @@ incoming outgoing incoming/outgoing both directions direction policy rule defaul
 possible necessary longer where who which that whose them each another one longer account sa serviceaccount running runs run pods included including excepted plus without exception circumstances whatsoever under any down up
 everything unaffected unchanged fine ok okay alone works working continue continues unrestricted remain remains normal before usual untouched concern free belongs belong meant reserved provided target given whether public visitors users clients
 create add write apply set make policy policies rule rules want ensure sure would like default-deny deny-all allow-all vice versa reverse way around mutually pair lookup lookups resolution name names resolve resolving responses answer answers so people themselves
-per plain reader still i between back there regardless including destination source`
+per plain reader still i we between back there regardless including destination source`
 
 var lexicon = func() map[string]bool {
 	m := set(spelled)

@@ -97,6 +97,9 @@ func (f frame) flows() []flow {
 	var out []flow
 	for _, s := range f.from {
 		for _, d := range f.to {
+			if (s.each || d.each) && max(len(f.from), len(f.to)) > 1 && subset(s.peers, d.peers) && subset(d.peers, s.peers) {
+				continue
+			}
 			n := flow{from: s.peers, to: d.peers, ports: d.ports, each: s.each || d.each}
 			if len(n.ports) == 0 {
 				n.ports = s.ports
@@ -140,6 +143,14 @@ func union(a, b []ir.Peer) []ir.Peer {
 	return out
 }
 
+func plainPeers(peers []ir.Peer) []ir.Peer {
+	out := slices.Clone(peers)
+	for i := range out {
+		out[i].Span = ir.Span{}
+	}
+	return out
+}
+
 func samePeer(a, b ir.Peer) bool {
 	a.Span, b.Span = ir.Span{}, ir.Span{}
 	return reflect.DeepEqual(a, b)
@@ -178,6 +189,10 @@ func (p *parser) emitAllow(f frame) {
 	}
 	flows := f.flows()
 	for _, n := range flows {
+		if !arePods(n.from) && !arePods(n.to) || !n.each && len(n.from) == 1 && n.from[0].Kind == ir.Workload && reflect.DeepEqual(plainPeers(n.from), plainPeers(n.to)) {
+			p.errorf(diag.ReadAmbiguous, f.span, "it does not say which two sides are meant", "name workloads, labels or namespaces on one side, and others on the other")
+			return
+		}
 		p.rule(ir.Rule{Allow: &ir.Allow{From: n.from, To: n.to, Ports: n.ports, About: about, Span: f.span}})
 	}
 	if len(f.exceptFrom)+len(f.exceptTo)+len(f.exceptPorts) > 0 {
@@ -203,27 +218,28 @@ func (p *parser) emitExceptions(f frame, exclusive bool) {
 			a.About = ""
 		}
 	}
-	from, to := all(f.from), all(f.to)
-	if len(f.exceptFrom) > 0 {
-		from = all(f.exceptFrom)
-	}
-	if len(f.exceptTo) > 0 {
-		to = all(f.exceptTo)
-	}
-	ports := f.ports
-	if len(f.exceptPorts) > 0 {
-		ports = f.exceptPorts
-	}
 	if exclusive {
 		p.errorf(diag.ReadAmbiguous, f.span, "\"only\" and an exception in one sentence can be read in two ways: the exception is forbidden, or it is let through as well", "write two sentences")
 		return
 	}
-	p.closeFlow(from, to, ports, nil, f)
+	if len(f.exceptPorts) > 0 {
+		p.closeFlow(all(f.from), all(f.to), f.exceptPorts, nil, f)
+	}
+	for _, n := range f.exceptFrom {
+		p.closeFlow(n.peers, all(f.to), n.ports, nil, f)
+	}
+	for _, n := range f.exceptTo {
+		p.closeFlow(all(f.from), n.peers, n.ports, nil, f)
+	}
 }
 
 // closeFlow forbids flows from from to to: on ports, or on all but except.
 func (p *parser) closeFlow(from, to []ir.Peer, ports, except []ir.Port, f frame) {
-	c := &ir.Close{End: ir.Ingress, Subject: to, Firm: true, DNS: "", Span: f.span}
+	if len(from) == 1 && from[0].Kind == ir.Workload && reflect.DeepEqual(plainPeers(from), plainPeers(to)) {
+		p.errorf(diag.ReadAmbiguous, f.span, "it does not say which two sides are meant", "repeat the names")
+		return
+	}
+	c := &ir.Close{End: ir.Ingress, Subject: to, Firm: true, Span: f.span}
 	other := from
 	if !arePods(to) {
 		c.End, c.Subject, other = ir.Egress, from, to

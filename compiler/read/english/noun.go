@@ -38,9 +38,13 @@ func (p *parser) parties(subject bool) ([]party, bool) {
 		if !p.separator() {
 			break
 		}
+		comma := p.isAt(-1, ",") || p.isAt(-2, ",")
 		n, ok := p.item(out)
 		if !ok || !subject && p.beginsClause() {
 			p.back(s)
+			if ok && len(out) > 1 && !comma {
+				p.errorf(diag.ReadAmbiguous, p.tokens[s.i].span(), "it is not clear where the next clause begins: the names before it could belong to either side", "write two sentences")
+			}
 			break
 		}
 		out = append(out, n)
@@ -365,7 +369,11 @@ func (p *parser) nameHere(i int) bool {
 	return false
 }
 
-func (p *parser) apiIsName(i int) bool { return p.nameHere(i) }
+// apiIsName says whether "the api server" could be a workload's own.
+func (p *parser) apiIsName(i int) bool {
+	kube := slices.ContainsFunc(p.tokens[i:p.i], func(t token) bool { return strings.HasPrefix(t.word, "kube") || t.word == "cluster" })
+	return !kube && (p.nameHere(i) || len(p.x.Find("api", p.namespace)) > 0)
+}
 
 // outside takes the words for every address that is no pod.
 func (p *parser) outside() bool {

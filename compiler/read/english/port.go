@@ -100,6 +100,9 @@ func (p *parser) portList(on bool) ([]ir.Port, bool) {
 		if len(protos) == 0 || !on && !slices.Contains(protos, "ICMP") && p.nounNext() {
 			return nil, false
 		}
+		if p.is("port") && !p.isAt(1, "range", "number") && p.at(1).kind == mark {
+			p.i++
+		}
 		for _, proto := range protos {
 			out = append(out, ir.Port{Protocol: proto, Span: p.span(from)})
 		}
@@ -141,8 +144,9 @@ func (p *parser) portItems(on bool) ([]ir.Port, bool) {
 			}
 			p.seqs("on", "the", "over")
 		}
+		party := len(out) > 0 && !p.is("port") && !p.isAt(1, "port") && (p.is("dns") || p.x.Known(p.tok().text))
 		more, ok := p.portItem(said)
-		if !ok || len(out) > 0 && p.beginsClause() {
+		if !ok || party || len(out) > 0 && p.beginsClause() {
 			p.back(s)
 			break
 		}
