@@ -97,7 +97,7 @@ func (b *builder) object(p *part, k *kustomization, res *resource.Resource) {
 		at = b.source(file).places(b.g.t.file(file), n)
 	}
 	dropOrigin(n)
-	r := &reader{file: b.g.t.file(file), at: at}
+	r := &reader{file: b.g.t.file(file), at: at, built: true}
 	r.document(n)
 	p.objects = append(p.objects, r.objects...)
 	p.pods = append(p.pods, r.pods...)

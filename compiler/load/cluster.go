@@ -77,7 +77,6 @@ func readSnapshot(r *reader, v view, o *object) {
 	if dns := spec.get("dns"); dns.there() {
 		f.dns = snapshotDNS(dns)
 	}
-	// Policies inside are no documents of their own: they are decoded from copies.
 	nested := &reader{file: r.file, at: r.at}
 	for _, item := range spec.get("objects").list() {
 		if item.get("apiVersion").text() == "" || item.get("kind").text() == "" {

@@ -143,7 +143,7 @@ func (f *file) decode(name string, data []byte, snapshot, isJSON bool) {
 		}
 		return
 	}
-	r := &reader{file: name, raw: data, at: func(n *yaml.Node) diag.Position {
+	r := &reader{file: name, at: func(n *yaml.Node) diag.Position {
 		return diag.Position{File: name, Line: n.Line, Column: n.Column}
 	}}
 	objects := 0
@@ -164,7 +164,6 @@ func (f *file) decode(name string, data []byte, snapshot, isJSON bool) {
 	if objects == 0 && !isJSON && !snapshot && len(docs) > 0 {
 		f.skip = classify(f.path)
 	}
-	r.filePolicies()
 	f.contents = r.contents
 }
 

@@ -45,10 +45,8 @@ type contents struct {
 type reader struct {
 	file string
 	at   func(*yaml.Node) diag.Position
-	// raw, if set, is the file's bytes: policies are then decoded from them, so
-	// that the positions of their rules are exact.
-	raw      []byte
-	policies bool
+	// built says that the nodes are kustomize's: their lines are not the file's.
+	built bool
 	contents
 }
 
@@ -268,33 +266,24 @@ func readService(_ *reader, v view, o *object) {
 	o.value = s
 }
 
-// readPolicy leaves the decoding to package policy: from the file itself where
-// there is one, else from a copy of the object.
+// readPolicy leaves the decoding to package policy, and the places to the reader.
 func readPolicy(r *reader, v view, o *object) {
-	if r.raw != nil && v.get("kind").there() {
-		r.policies = true
-		return
-	}
 	n := *v.n
 	if !v.get("kind").there() { // an item of a NetworkPolicyList
 		n.Content = append([]*yaml.Node{word("apiVersion"), word("networking.k8s.io/v1"), word("kind"), word("NetworkPolicy")}, n.Content...)
 	}
-	text, err := yaml.Marshal(&n)
-	if err != nil {
-		v.d.invalid(v, "%v", err)
-		return
-	}
-	found, diags := policy.Decode(r.file, text)
+	found, diags := policy.DecodeNode(r.file, &n)
 	for _, d := range diags {
-		d.Pos = o.origin
-		d.Related = nil
+		if r.built {
+			d.Pos = o.origin
+		}
 		r.diags = append(r.diags, d)
 	}
 	spec := v.get("spec")
 	for _, p := range found {
 		p.Origin = o.origin
 		p.IngressAt, p.EgressAt = ruleOrigins(spec.get("ingress")), ruleOrigins(spec.get("egress"))
-		r.objects = append(r.objects, policyObject(p))
+		o.value = &inventory.Policy{Object: p}
 	}
 }
 
@@ -307,20 +296,4 @@ func ruleOrigins(rules view) []diag.Position {
 		out = append(out, c.pos())
 	}
 	return out
-}
-
-func policyObject(p policy.Object) *object {
-	return &object{kind: p.Kind(), namespace: p.Namespace(), name: p.Name(), origin: p.Origin, value: &inventory.Policy{Object: p}}
-}
-
-// filePolicies decodes the policies of a file that holds some.
-func (r *reader) filePolicies() {
-	if !r.policies {
-		return
-	}
-	found, diags := policy.Decode(r.file, r.raw)
-	r.diags = append(r.diags, diags...)
-	for _, p := range found {
-		r.objects = append(r.objects, policyObject(p))
-	}
 }

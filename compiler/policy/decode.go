@@ -39,6 +39,14 @@ func Decode(path string, data []byte) ([]Object, diag.List) {
 	}
 }
 
+// DecodeNode is Decode for one document that was parsed already.
+func DecodeNode(path string, n *yaml.Node) ([]Object, diag.List) {
+	var objects []Object
+	var diags diag.List
+	decode(path, n, &objects, &diags)
+	return objects, diags
+}
+
 func decode(path string, n *yaml.Node, objects *[]Object, diags *diag.List) {
 	kind := scalar(n, "kind")
 	if strings.HasSuffix(kind, "List") {
