@@ -72,6 +72,9 @@ func undeclared(p *ir.Program) []*inventory.Namespace {
 	seen := map[string]bool{}
 	add := func(labels map[string]string) {
 		name := "any-other-namespace"
+		if len(out) > 0 {
+			name = fmt.Sprintf("any-namespace-with-such-labels-%d", len(out))
+		}
 		for p.Inventory.Namespace(name) != nil {
 			name += "-"
 		}
