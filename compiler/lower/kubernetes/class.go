@@ -126,7 +126,9 @@ func (l *lowerer) here(b *ir.Bound, p *ir.Party, n *inventory.Namespace) []box {
 }
 
 // pods says whether a party means pods and nothing else.
-func pods(p *ir.Party) bool { return narrow(p) || p.Peer.Kind == ir.Pods || p.Peer.Kind == ir.ClusterDNS }
+func pods(p *ir.Party) bool {
+	return narrow(p) || p.Peer.Kind == ir.Pods || p.Peer.Kind == ir.ClusterDNS
+}
 
 func isolates(p *networkingv1.NetworkPolicy, end ir.End) bool {
 	if len(p.Spec.PolicyTypes) == 0 {

@@ -22,14 +22,19 @@ type lowerer struct {
 	diags   diag.List
 
 	pods, services, nodes *netipx.IPSet // addresses known
-	universe              *netipx.IPSet // every address of the cluster's families, but those of pods
-	families              []netip.Prefix
-	said                  map[netip.Prefix]bool // prefixes that a statement names
+
+	// universe is the addresses that flows may have at the end that is no pod: those
+	// of the cluster's families, but for pods' addresses, and for Services', which
+	// are translated before policies see them, unless a statement names them.
+	universe *netipx.IPSet
+
+	families []netip.Prefix
+	said     map[netip.Prefix]bool // prefixes that a statement names
 
 	peers map[*ir.Party][]where
 	wants map[string]region // by end and rules
 
-	sampled []ir.Endpoint    // see held.go
+	sampled []ir.Endpoint // see held.go
 	edges   []inventory.Port
 }
 
@@ -58,8 +63,17 @@ func newLowerer(p *ir.Program, project string, b before) *lowerer {
 		})
 	}
 	l.families = families(l.families)
-	l.universe = exclude(prefixes(l.families...), l.pods)
+	l.universe = exclude(exclude(prefixes(l.families...), l.pods), exclude(l.services, l.named()))
 	return l
+}
+
+// named returns the addresses that statements name.
+func (l *lowerer) named() *netipx.IPSet {
+	return build(func(b *netipx.IPSetBuilder) {
+		for p := range l.said {
+			b.AddPrefix(p)
+		}
+	})
 }
 
 // families returns the whole address space of each family of the prefixes; of
