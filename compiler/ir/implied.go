@@ -54,8 +54,11 @@ func (p *Party) pods() bool {
 	return false
 }
 
-// named says whether p is something that is found by a name (section 4.6).
-func (p *Party) named() bool { return p.pods() || p.Peer.Kind == Domain }
+// named says whether p is something that is found by a name (section 4.6); DNS
+// itself is found by its address.
+func (p *Party) named() bool {
+	return p.pods() && p.Peer.Kind != ClusterDNS || p.Peer.Kind == Domain
+}
 
 // within says whether p lies in the namespace and nowhere else.
 func (p *Party) within(namespace string) bool {
@@ -120,19 +123,11 @@ func (l *linker) dns(stated, implied []*Bound, closed func(*inventory.Workload, 
 	var out []*Bound
 	dns := func(b *Bound) *BoundTraffic {
 		l.intent = b.Intent
-		var ports []Port
-		for _, p := range l.inv.Facts.DNS.Ports {
-			ports = append(ports, Port{Number: p.Number, Protocol: p.Protocol})
-		}
 		party := l.party(Peer{Kind: ClusterDNS}, peer)
 		if party == nil {
 			return nil
 		}
-		var set PortSet
-		for _, p := range l.inv.Facts.DNS.Ports {
-			set = set.Union(Ports(p.Protocol, p.Number, p.Number))
-		}
-		return &BoundTraffic{Peers: []*Party{party}, Ports: PortMap{Default: set, Said: ports}}
+		return &BoundTraffic{Peers: []*Party{party}, Ports: l.dnsPorts()}
 	}
 	open := func(b *Bound, from []*Party) {
 		if t := dns(b); t != nil && len(from) > 0 {

@@ -38,9 +38,7 @@ func Link(inv *inventory.Inventory, sets []*Set, closed func(*inventory.Workload
 		for _, intent := range set.Intents {
 			l.intent = intent
 			for _, r := range intent.Rules {
-				if b := l.rule(r); b != nil {
-					p.Rules = append(p.Rules, b)
-				}
+				p.Rules = append(p.Rules, l.rule(r)...)
 			}
 		}
 		p.Rules = append(p.Rules, l.implied(p.Rules[from:], closed)...)
@@ -65,37 +63,78 @@ func (l *linker) errorf(id diag.ID, s Span, format string, args ...any) *diag.Di
 	return &l.diags[len(l.diags)-1]
 }
 
-func (l *linker) rule(r Rule) *Bound {
-	b := &Bound{Intent: l.intent, Set: l.set}
+// rule binds one rule: to one Bound, or to two where cluster DNS, which is
+// reached on its own ports only, is listed beside others.
+func (l *linker) rule(r Rule) []*Bound {
+	var out []*Bound
 	n := len(l.diags)
 	switch {
 	case r.Allow != nil:
 		a := r.Allow
-		b.Span = a.Span
-		to := l.parties(a.To, peer)
-		b.Allow = &BoundAllow{From: l.parties(a.From, peer), To: to, Ports: l.ports(a.Ports, to, true), About: a.About}
+		from := l.parties(a.From, peer)
+		for _, t := range splitDNS(Traffic{Peers: a.To, Ports: a.Ports}) {
+			to := l.parties(t.Peers, peer)
+			out = append(out, &Bound{Intent: l.intent, Set: l.set, Span: a.Span,
+				Allow: &BoundAllow{From: from, To: to, Ports: l.destined(t, to, true), About: a.About}})
+		}
 	case r.Close != nil:
 		c := r.Close
-		b.Span = c.Span
 		subjects := l.parties(c.Subject, subject)
-		b.Close = &BoundClose{End: c.End, Subject: subjects, Firm: c.Firm, DNS: c.DNS,
-			Scope: l.traffic(c.Scope, c.End, subjects, false), Except: l.traffic(c.Except, c.End, subjects, true)}
+		out = append(out, &Bound{Intent: l.intent, Set: l.set, Span: c.Span,
+			Close: &BoundClose{End: c.End, Subject: subjects, Firm: c.Firm, DNS: c.DNS,
+				Scope: l.traffic(c.Scope, c.End, subjects, false), Except: l.traffic(c.Except, c.End, subjects, true)}})
 	}
 	if l.diags[n:].HasErrors() {
 		return nil
 	}
-	return b
+	return out
+}
+
+// splitDNS parts cluster DNS from other destinations where no port is said.
+func splitDNS(t Traffic) []Traffic {
+	var dns, others []Peer
+	for _, p := range t.Peers {
+		if p.Kind == ClusterDNS {
+			dns = append(dns, p)
+		} else {
+			others = append(others, p)
+		}
+	}
+	if len(t.Ports) > 0 || len(dns) == 0 || len(others) == 0 {
+		return []Traffic{t}
+	}
+	return []Traffic{{Peers: others}, {Peers: dns}}
+}
+
+// destined links the ports of traffic to destinations. To reach cluster DNS is to
+// reach it on the DNS ports: its metrics are another matter (section 4.6).
+func (l *linker) destined(t Traffic, at []*Party, must bool) PortMap {
+	if len(t.Ports) == 0 && len(t.Peers) > 0 && t.Peers[0].Kind == ClusterDNS {
+		return l.dnsPorts()
+	}
+	return l.ports(t.Ports, at, must)
+}
+
+func (l *linker) dnsPorts() PortMap {
+	var m PortMap
+	for _, p := range l.inv.Facts.DNS.Ports {
+		m.Default = m.Default.Union(Ports(p.Protocol, p.Number, p.Number))
+		m.Said = append(m.Said, Port{Number: p.Number, Protocol: p.Protocol})
+	}
+	return m
 }
 
 func (l *linker) traffic(list []Traffic, end End, subjects []*Party, must bool) []BoundTraffic {
 	var out []BoundTraffic
 	for _, t := range list {
-		peers := l.parties(t.Peers, peer)
-		at := subjects
-		if end == Egress {
-			at = peers
+		if end == Ingress {
+			out = append(out, BoundTraffic{Peers: l.parties(t.Peers, peer), Ports: l.ports(t.Ports, subjects, must)})
+			continue
 		}
-		out = append(out, BoundTraffic{Peers: peers, Ports: l.ports(t.Ports, at, must)})
+		for _, t := range splitDNS(t) {
+			peers := l.parties(t.Peers, peer)
+			out = append(out, BoundTraffic{Peers: peers, Ports: l.destined(t, peers, must)})
+		}
 	}
 	return out
 }
