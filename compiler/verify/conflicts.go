@@ -196,10 +196,20 @@ func contradiction(b *ir.Bound, s share, what string) diag.Diagnostic {
 	} else if by.Set != b.Set {
 		who += fmt.Sprintf(" of set %q", by.Set.Name)
 	}
-	d := diag.Errorf(diag.VerifyContradiction, b.Intent.Position(b.Span), "%s: %s, since %s closes it: %s is blocked", ruleWords(b), what, who, words(s.example)).
-		Relate(by.Intent.Position(by.Span), "%q reads as: %s", by.Intent.Statement, ruleWords(by)).About(b.Intent.Name)
-	if by.Close.Firm {
-		return d.Hint("take one of the two statements back, or name the exception in the other: %q", by.Intent.Name)
+	reads := "reads as"
+	if by.Implied != "" {
+		reads = "implies"
 	}
-	return d.Hint("say it in the same file, set %q, whose statements close it softly, or take one of the two back", by.Set.Name)
+	d := diag.Errorf(diag.VerifyContradiction, b.Intent.Position(b.Span), "%s: %s, since %s closes it: %s is blocked", ruleWords(b), what, who, words(s.example)).
+		Relate(by.Intent.Position(by.Span), "%q %s: %s", by.Intent.Statement, reads, ruleWords(by)).About(b.Intent.Name)
+	switch {
+	case by.Intent == b.Intent:
+		return d.Hint("say one of the two")
+	case by.Close.Firm:
+		return d.Hint("take one of the two statements back, or name the exception in %q", by.Intent.Name)
+	case by.Implied != "":
+		return d.Hint("write both statements into one file, or set isolation: explicit in set %q", by.Set.Name)
+	default:
+		return d.Hint("write both statements into one file, where %q yields to what others allow", by.Intent.Name)
+	}
 }
