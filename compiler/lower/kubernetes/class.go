@@ -158,6 +158,7 @@ const maxCells = 4096
 
 // classify fills the classes of a plot.
 func (l *lowerer) classify(p *plot) bool {
+	found := len(l.diags)
 	cells := []*class{{cell: []box{nil}}}
 	for i, t := range p.terms {
 		var next []*class
@@ -191,7 +192,7 @@ func (l *lowerer) classify(p *plot) bool {
 	for _, c := range p.classes {
 		l.fill(p, c)
 	}
-	return !l.diags.HasErrors()
+	return len(l.diags) == found
 }
 
 // rule returns a rule to blame for the term, or for one before it.

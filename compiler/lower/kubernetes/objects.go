@@ -85,7 +85,7 @@ func (l *lowerer) object(d *draft) policy.Object {
 			o.Egress = append(o.Egress, l.comment(r, closes[1]))
 		}
 	}
-	o.Comment = l.quotes("closed by", indices(closes[0], closes[1]))
+	o.Comment = l.quotes("closed by ", indices(closes[0], closes[1]))
 	return o
 }
 
@@ -94,32 +94,42 @@ func (l *lowerer) object(d *draft) policy.Object {
 func (l *lowerer) comment(r written, closes []int) string {
 	lines := l.quotes("", r.by)
 	if r.kept {
-		lines = strings.TrimPrefix(lines+"\n"+l.quotes("left open by", closes), "\n")
+		lines = strings.TrimPrefix(lines+"\n"+l.quotes("left open by ", closes), "\n")
 	}
 	return lines
 }
 
-// quotes cites intents, one a line: name, file and statement.
+// quotes cites intents: a line of name, file and statement for each that says so
+// itself, and one line of names for all that imply it.
 func (l *lowerer) quotes(lead string, rules []int) string {
 	var lines []string
+	implied := map[string][]string{}
+	add := func(list []string, s string) []string {
+		if slices.Contains(list, s) {
+			return list
+		}
+		return append(list, s)
+	}
 	for _, i := range rules {
 		b := l.program.Rules[i]
 		file := path.Base(b.Intent.Pos.File)
 		if b.Intent.Pos.File == "" {
 			file = b.Set.Name
 		}
-		line := fmt.Sprintf("%s (%s): %s", printable(b.Intent.Name, 80), printable(file, 80), `"`+printable(b.Intent.Statement, 200)+`"`)
+		name := fmt.Sprintf("%s (%s)", printable(b.Intent.Name, 80), printable(file, 80))
 		if b.Implied == "dns" || b.Implied == "ingress" {
-			line = b.Implied + " for " + line
+			implied[b.Implied] = add(implied[b.Implied], name)
+			continue
 		}
-		if lead != "" {
-			line = lead + " " + line
-		}
-		if !slices.Contains(lines, line) {
-			lines = append(lines, line)
-		}
+		lines = add(lines, fmt.Sprintf(`%s%s: "%s"`, lead, name, printable(b.Intent.Statement, 200)))
 	}
 	slices.Sort(lines)
+	for _, why := range []string{"dns", "ingress"} {
+		if names := implied[why]; len(names) > 0 {
+			slices.Sort(names)
+			lines = append(lines, lead+why+" for "+strings.Join(names, ", "))
+		}
+	}
 	return strings.Join(lines, "\n")
 }
 

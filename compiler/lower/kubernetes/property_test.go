@@ -206,7 +206,14 @@ func (d *drawn) rule() ir.Rule {
 		}
 		return ir.Rule{Allow: &ir.Allow{From: from, To: to, Ports: d.ports(), About: pick(d, ir.Ingress, ir.Egress, "")}}
 	}
-	c := &ir.Close{End: pick(d, ir.Ingress, ir.Egress), Subject: some(d, d.pods), Firm: d.Intn(3) > 0}
+	subject := func() ir.Peer {
+		p := d.pods()
+		if p.Kind == ir.Pods && d.Intn(8) > 0 {
+			p.In = &ir.Namespaces{Names: []string{pick(d, "a", "b")}} // others are refused
+		}
+		return p
+	}
+	c := &ir.Close{End: pick(d, ir.Ingress, ir.Egress), Subject: some(d, subject), Firm: d.Intn(3) > 0}
 	if d.Intn(2) == 0 {
 		c.Scope = d.traffic()
 	}
@@ -247,7 +254,8 @@ func (d *drawn) endpoints() []ir.Endpoint {
 			out = append(out, ir.Endpoint{Workload: w, Namespace: d.inv.Namespace(w.Namespace), Labels: w.Labels})
 		}
 	}
-	for _, n := range d.inv.Namespaces {
+	other := &inventory.Namespace{Name: "z", Labels: map[string]string{inventory.NameLabel: "z", "team": "red"}}
+	for _, n := range append(slices.Clone(d.inv.Namespaces), other) {
 		for _, labels := range []map[string]string{nil, {"tier": "web"}, {"tier": "db", "app": "nobody"}, {"k8s-app": "nobody", "app": "w9"}} {
 			// Who has the labels of a workload is one of its pods.
 			if !slices.ContainsFunc(sel.in[n.Name], func(w *inventory.Workload) bool { b, _, ok := sel.of(w, nil); return !ok || b.meets(labels) }) {
@@ -375,7 +383,7 @@ func dump(policies []*networkingv1.NetworkPolicy) string {
 // TestProperty holds every flow of drawn programs against what the program
 // wants, decided by the naive evaluator in both readings of ipBlock.
 func TestProperty(t *testing.T) {
-	const n = int64(1500)
+	const n = int64(150)
 	for _, inForce := range []bool{false, true} {
 		refused := map[diag.ID]int{}
 		total := 0
