@@ -226,6 +226,10 @@ func (p *parser) preposition(words []string) bool {
 // b". Items like "each other" see the items and the frame's other side.
 func (p *parser) prepList(prepositions []string, f *frame, kind phraseKind) ([]party, bool) {
 	var out []party
+	if kind == fromPhrase && slices.Contains(prepositions, "from") {
+		p.fromOK = true
+		defer func() { p.fromOK = false }()
+	}
 	for {
 		s := p.save()
 		if len(out) > 0 {

@@ -394,7 +394,9 @@ func (p *parser) allow(f *frame, only bool) bool {
 	}
 	p.back(at)
 	*f = frame{deny: f.deny, policy: f.policy}
+	p.fromOK = true
 	list, ok := p.parties(false)
+	p.fromOK = false
 	if !ok {
 		return p.back(s)
 	}

@@ -377,6 +377,10 @@ func (p *parser) closeInward(f frame, from []ir.Peer, flows []flow) {
 // it is soft, so that other statements may open what it closes.
 func (p *parser) emitDeny(f frame) {
 	everyTo, everyFrom := len(f.to) == 0 || anybody(f.to), len(f.from) == 0 || anybody(f.from)
+	if len(f.exceptFrom) > 0 && everyTo && !everyFrom || len(f.exceptTo) > 0 && everyFrom && !everyTo && arePods(all(f.to)) {
+		p.errorf(diag.ReadAmbiguous, f.span, "the exception is about the other side of what is blocked", "write the exception as a sentence of its own")
+		return
+	}
 	var except []ir.Traffic
 	for _, n := range slices.Concat(f.exceptFrom, f.exceptTo) {
 		except = append(except, ir.Traffic{Peers: n.peers, Ports: n.ports})

@@ -59,6 +59,9 @@ func (p *parser) inNamespace() (*ir.Namespaces, bool) {
 		return nil, false
 	}
 	from := p.at(-1).word == "from"
+	if from && !p.fromOK {
+		return nil, p.back(s)
+	}
 	start := p.i
 	if p.seqs("the? whole? cluster", "the? entire cluster", "any|every|all the? namespace", "this cluster") && !p.is("but", "except", "with", "label", "labelled") {
 		return nil, true
@@ -330,7 +333,7 @@ func (p *parser) meaning(text string, from int, found []names.Match, noun string
 		return nil, false // the caller's someNamespace comes first; a list goes there too
 	}
 	span := p.span(from)
-	if in, ok := p.scope(text, noun); ok {
+	if in, ok := p.scope(text); ok {
 		if len(in.Names) == 1 {
 			if found = p.x.In(text, in.Names[0]); len(found) == 0 {
 				p.errorf(diag.ReadName, span, fmt.Sprintf("nothing in namespace %q is called %q", in.Names[0], text))
@@ -369,14 +372,13 @@ func (p *parser) bareSpace(text string, span ir.Span, space *inventory.Namespace
 }
 
 // scope takes "in namespace x" after a name.
-func (p *parser) scope(text, noun string) (*ir.Namespaces, bool) {
+func (p *parser) scope(text string) (*ir.Namespaces, bool) {
 	s := p.save()
 	if !p.is("in", "of", "inside", "from") {
 		return nil, false
 	}
-	if in, ok := p.inNamespace(); ok && in != nil && len(in.Names) == 1 && len(p.x.In(text, in.Names[0])) > 0 {
-		return in, true
-	} else if ok && in != nil && len(in.Names) == 1 && !p.isAt(-2, "from") {
+	from := p.is("from")
+	if in, ok := p.inNamespace(); ok && in != nil && len(in.Names) == 1 && (!from || len(p.x.In(text, in.Names[0])) > 0) {
 		return in, true
 	}
 	p.back(s)

@@ -27,6 +27,10 @@ type party struct {
 // subject position a following verb is welcome; elsewhere it shows that the
 // last item begins the next clause.
 func (p *parser) parties(subject bool) ([]party, bool) {
+	if subject && !p.fromOK {
+		p.fromOK = true
+		defer func() { p.fromOK = false }()
+	}
 	p.take("both", "either", "neither")
 	first, ok := p.item(nil)
 	if !ok {

@@ -27,8 +27,11 @@ type parser struct {
 	far    int    // the furthest token that no production could take
 	wanted string // what would have been understood there
 
-	topic   *topic    // what "it" and "these pods" refer to
-	frames  []frame   // of the statement so far
+	topic  *topic  // what "it" and "these pods" refer to
+	frames []frame // of the statement so far
+	// fromOK: "pods from namespace x" is one phrase here, since no "from" of the
+	// clause itself can follow.
+	fromOK  bool
 	subject []party   // of the declarative clause before, for "... but must not ..."
 	header  []ir.Peer // "Backend: ..." names whom the clauses are about
 	rules   []ir.Rule
