@@ -84,6 +84,26 @@ func (j *judge) about(from, to int) *ir.Program {
 	return out
 }
 
+// touched returns a function that says whether a rule may be about flows from an
+// endpoint to the given one.
+func (j *judge) touched(to int) func(from int) bool {
+	var allows, closes []int
+	for i, b := range j.p.Rules {
+		switch {
+		case b.Allow != nil && j.to[to][i]:
+			allows = append(allows, i)
+		case b.Close != nil && b.Close.End == ir.Egress:
+			closes = append(closes, i)
+		case b.Close != nil && j.subject[to][i]:
+			return func(int) bool { return true }
+		}
+	}
+	return func(from int) bool {
+		return slices.ContainsFunc(allows, func(i int) bool { return j.from[from][i] }) ||
+			slices.ContainsFunc(closes, func(i int) bool { return j.subject[from][i] })
+	}
+}
+
 // judged says whether flows between two endpoints are judged: one is a pod.
 func (j *judge) judged(from, to int) bool { return j.ends[from].IsPod() || j.ends[to].IsPod() }
 

@@ -27,7 +27,8 @@ import (
 // compared: for each source, destination and port class, what the program wants
 // (ir's Wants) with what the policies let pass (one bitset of sources for each
 // destination and port class), on a dataplane whose ipBlocks match pods and on
-// one whose do not.
+// one whose do not. Where no rule is about a source and a destination, the
+// bitsets of before and after are compared as a whole.
 
 // modes are the dataplanes that policies are proven for.
 var modes = []reach.Options{{BlocksCoverPods: false}, {BlocksCoverPods: true}}
@@ -96,8 +97,8 @@ func (r *proof) representatives() []int {
 	var out []int
 	for i := range r.j.ends {
 		key := []string{fmt.Sprint(r.j.ends[i].IsPod()), r.j.classes[i]}
-		for k, s := range r.spaces {
-			key = append(key, signatures[k][s.Of[i]])
+		for _, s := range signatures {
+			key = append(key, s[r.class(i)])
 		}
 		if k := strings.Join(key, "\x00"); !seen[k] {
 			seen[k] = true
@@ -111,34 +112,56 @@ func (r *proof) representatives() []int {
 func (r *proof) into(to int, sources []int) {
 	sets := r.j.ports(to)
 	for _, s := range r.spaces {
-		sets = append(sets, s.Ports(s.Of[to])...)
+		sets = append(sets, s.Ports(r.class(to))...)
 	}
 	ports := portClasses(sets, r.j.ends[to])
 	passing := make([][]reach.Set, len(ports))
 	for i, p := range ports {
 		for _, s := range r.spaces {
-			passing[i] = append(passing[i], s.Into(s.Of[to], p.protocol, p.number))
+			passing[i] = append(passing[i], s.Into(r.class(to), p.protocol, p.number))
 		}
 	}
+	touched := r.j.touched(to)
+	for i := range ports {
+		r.unchanged(to, sources, touched, ports[i], passing[i])
+	}
 	for _, from := range sources {
-		if !r.j.judged(from, to) {
+		if !touched(from) || !r.j.judged(from, to) {
 			continue
 		}
 		rules := r.j.about(from, to)
 		for i, p := range ports {
 			f := r.j.flow(from, to, p)
-			var want ir.Decision
-			if len(rules.Rules) > 0 {
-				want = rules.Wants(f)
-			}
+			want := rules.Wants(f)
 			if want.Verdict == ir.Free {
 				continue
 			}
 			for m := range modes {
-				before, after := passing[i][2*m].Has(r.spaces[2*m].Of[from]), passing[i][2*m+1].Has(r.spaces[2*m+1].Of[from])
+				before, after := passing[i][2*m].Has(r.class(from)), passing[i][2*m+1].Has(r.class(from))
 				if wanted := want.Verdict == ir.Pass || want.Verdict == ir.AsBefore && before; wanted != after {
 					r.found(want, f, after, m)
 				}
+			}
+		}
+	}
+}
+
+// class returns an endpoint's class, which is the same in all spaces: they have
+// the same endpoints.
+func (r *proof) class(endpoint int) int { return r.spaces[0].Of[endpoint] }
+
+// unchanged compares the flows to one endpoint that no rule is about, all sources
+// at once.
+func (r *proof) unchanged(to int, sources []int, touched func(int) bool, p port, passing []reach.Set) {
+	for m := range modes {
+		before, after := passing[2*m], passing[2*m+1]
+		if slices.Equal(before, after) {
+			continue
+		}
+		for _, from := range sources {
+			passes := after.Has(r.class(from))
+			if before.Has(r.class(from)) != passes && !touched(from) && r.j.judged(from, to) {
+				r.found(ir.Decision{}, r.j.flow(from, to, p), passes, m)
 			}
 		}
 	}

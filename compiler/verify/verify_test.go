@@ -268,6 +268,24 @@ func TestSpeed(t *testing.T) {
 	}
 }
 
+// TestLarge proves a few statements in a cluster of a thousand workloads that
+// have as many policies of others.
+func TestLarge(t *testing.T) {
+	inForce, others := many(t, 1000, 1000)
+	rules := []ir.Rule{allow("", peers("shop/w1"), peers("shop/w2")), deny(ir.Ingress, peers("shop/w3"), traffic(peers("shop/w10")))}
+	p := link(t, inForce.Inventory, set("few", rules))
+	start := time.Now()
+	diags := verify.Policies(p, others, others)
+	d := time.Since(start)
+	t.Log(d)
+	if len(diags) != 2 || !strings.Contains(diags[0].Message, "shop/w1 -> shop/w2") || !strings.Contains(diags[1].Message, "shop/w10 -> shop/w3") {
+		t.Errorf("%d findings: %v", len(diags), diags)
+	}
+	if d > 5*time.Second {
+		t.Errorf("took %v", d)
+	}
+}
+
 // many is n workloads of which the first m are each for two others alone.
 func many(t testing.TB, n, m int) (*ir.Program, []policy.Object) {
 	var inv inventory.Inventory
