@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -83,6 +84,9 @@ func compile(c *cli.Context, locked, write bool) error {
 	case !result.Clean:
 		return exit{code: exitRejected, err: rejected(result)}
 	case !write && result.Stale():
+		if c.String("format") == "text" {
+			differences(c.App.Writer, result)
+		}
 		return exit{code: exitRejected, err: errors.New("the overlay is not what the intents say"), hint: "run kubeteus compile and commit what it writes"}
 	}
 	return nil
@@ -113,6 +117,22 @@ func show(c *cli.Context, p *project, result *compiler.Result) error {
 
 func diagnostics(c *cli.Context, p *project, result *compiler.Result) error {
 	return report.Diagnostics(c.App.ErrWriter, result.Diags, report.Options{Color: colours(c.App.ErrWriter), File: p.display, Line: p.line})
+}
+
+// differences prints what compile would change on disk, as unified diffs.
+func differences(w io.Writer, r *compiler.Result) {
+	fmt.Fprintln(w)
+	for _, change := range r.Changes {
+		printDiff(w, change.Diff)
+	}
+	printDiff(w, r.LockChange)
+}
+
+// printDiff escapes a diff line by line: files on disk may hold anything.
+func printDiff(w io.Writer, diff string) {
+	for line := range strings.Lines(diff) {
+		fmt.Fprintln(w, report.Escape(strings.TrimRight(line, "\r\n")))
+	}
 }
 
 // watch tells a person at a terminal which pass is running.

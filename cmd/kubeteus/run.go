@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/kubeteus/kubeteus/compiler/names"
 )
 
 // Exit codes, the same for every command.
@@ -92,14 +94,15 @@ func unknownCommand(c *cli.Context) error {
 	if c.NArg() == 0 {
 		return cli.ShowAppHelp(c)
 	}
-	var names []string
-	for _, known := range c.App.Commands {
-		names = append(names, known.Name)
+	var known []string
+	for _, command := range c.App.Commands {
+		known = append(known, command.Name)
 	}
-	hint := "commands are " + strings.Join(names, ", ")
-	for _, n := range names {
-		if strings.HasPrefix(n, c.Args().First()[:1]) {
-			hint = "did you mean kubeteus " + n + "?"
+	hint := "commands are " + strings.Join(known, ", ")
+	nearest := 3
+	for _, n := range known {
+		if d := names.Distance(c.Args().First(), n, nearest); d < nearest {
+			nearest, hint = d, "did you mean kubeteus "+n+"?"
 		}
 	}
 	return misused(hint, "unknown command %q", c.Args().First())
