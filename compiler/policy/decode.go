@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,7 +61,7 @@ func decode(path string, n *yaml.Node, objects *[]Object, diags *diag.List) {
 	if kind != "NetworkPolicy" || scalar(n, "apiVersion") != "networking.k8s.io/v1" {
 		return
 	}
-	raw, err := yaml.Marshal(n)
+	raw, err := yaml.Marshal(withoutStatus(n))
 	if err == nil {
 		var np networkingv1.NetworkPolicy
 		if err = sigsyaml.UnmarshalStrict(raw, &np); err == nil {
@@ -69,7 +70,46 @@ func decode(path string, n *yaml.Node, objects *[]Object, diags *diag.List) {
 			return
 		}
 	}
-	*diags = append(*diags, syntax(path, n.Line, err))
+	d := syntax(path, n.Line, err)
+	if m := fieldOf.FindStringSubmatch(d.Message); m != nil {
+		if key := culprit(n, m[1]+m[2], m[2] != ""); key != nil {
+			d.Pos = diag.Position{File: path, Line: key.Line, Column: key.Column}
+		}
+	}
+	*diags = append(*diags, d)
+}
+
+// withoutStatus leaves the status out, which servers of Kubernetes 1.24 to 1.27
+// set and the API no longer has.
+func withoutStatus(n *yaml.Node) *yaml.Node {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == "status" {
+			out := *n
+			out.Content = slices.Delete(slices.Clone(n.Content), i, i+2)
+			return &out
+		}
+	}
+	return n
+}
+
+var fieldOf = regexp.MustCompile(`unknown field "([^"]+)"|key "([^"]+)" already set`)
+
+// culprit is the first key of that name, or the first that its mapping has twice.
+func culprit(n *yaml.Node, name string, twice bool) *yaml.Node {
+	seen := false
+	for i, c := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 {
+			if c.Value == name && (seen || !twice) {
+				return c
+			}
+			seen = seen || c.Value == name
+			continue
+		}
+		if key := culprit(c, name, twice); key != nil {
+			return key
+		}
+	}
+	return nil
 }
 
 var lineOf = regexp.MustCompile(`line (\d+): `)

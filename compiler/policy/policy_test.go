@@ -96,8 +96,8 @@ func TestRoundTrip(t *testing.T) {
 
 func TestDecode(t *testing.T) {
 	tests := []struct{ in, line, want string }{
-		{"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nspec:\n  podSelectr: {}\n", "p.yaml:1", `unknown field "podSelectr"`},
-		{"a: b\n---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nspec: {podSelector: {}, podSelector: {}}\n", "p.yaml:5", "already"},
+		{"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nspec:\n  podSelectr: {}\n", "p.yaml:4:3", `unknown field "podSelectr"`},
+		{"a: b\n---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nspec: {podSelector: {}, podSelector: {}}\n", "p.yaml:5:25", "already"},
 		{"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nspec: [\n", "p.yaml:", "did not find"},
 		{"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nspec: {ingress: {}}\n", "p.yaml:1", "cannot unmarshal"},
 	}
@@ -107,12 +107,12 @@ func TestDecode(t *testing.T) {
 			t.Errorf("%q: %v", tt.in, diags)
 		}
 	}
-	got, diags := Decode("p.yaml", []byte("kind: List\napiVersion: v1\nitems:\n- {apiVersion: v1, kind: Secret}\n- apiVersion: networking.k8s.io/v1\n  kind: NetworkPolicy\n  metadata: {name: x}\n  spec: {podSelector: {}, egress: [{ports: [{port: 1}]}]}\n"))
+	got, diags := Decode("p.yaml", []byte("kind: List\napiVersion: v1\nitems:\n- {apiVersion: v1, kind: Secret}\n- apiVersion: networking.k8s.io/v1\n  kind: NetworkPolicy\n  metadata: {name: x}\n  status: {}\n  spec: {podSelector: {}, egress: [{ports: [{port: 1}]}]}\n"))
 	if len(diags) > 0 || len(got) != 1 {
 		t.Fatal(got, diags)
 	}
 	spec := got[0].NetworkPolicy.Spec
-	if len(spec.PolicyTypes) != 2 || *spec.Egress[0].Ports[0].Protocol != "TCP" || got[0].EgressAt[0].Line != 8 {
+	if len(spec.PolicyTypes) != 2 || *spec.Egress[0].Ports[0].Protocol != "TCP" || got[0].EgressAt[0].Line != 9 {
 		t.Errorf("not defaulted: %+v at %v", spec, got[0].EgressAt)
 	}
 }
