@@ -164,6 +164,11 @@ func variants(name string) []string {
 	if s, ok := singular(key); ok {
 		out = append(out, s)
 	}
+	if cut, ok := strings.CutSuffix(key, "db"); ok && len(cut) > 2 {
+		out = append(out, cut+"database")
+	} else if cut, ok := strings.CutSuffix(key, "database"); ok && len(cut) > 2 {
+		out = append(out, cut+"db")
+	}
 	return out
 }
 

@@ -98,6 +98,9 @@ func (p *parser) declarative() bool {
 		f.onlyFrom = true
 	}
 	p.subjectElse(&f)
+	if p.theOnly() {
+		f.onlyFrom, f.scoped = true, true
+	}
 	if wanted && !p.take("to") {
 		return false
 	}
@@ -107,6 +110,21 @@ func (p *parser) declarative() bool {
 		return true
 	}
 	return false
+}
+
+// theOnly is "is the only one that", "is the only pod allowed to".
+func (p *parser) theOnly() bool {
+	s := p.save()
+	if !p.seqs("be|must|should|may be? the only") {
+		return p.back(s)
+	}
+	if !p.take("one", "ones", "client", "clients", "party") && !p.takeIn(podNouns) {
+		return p.back(s)
+	}
+	if p.seqs("that|which|who be? allowed|able to", "allowed|able to", "that|which|who") {
+		return true
+	}
+	return p.back(s)
 }
 
 // preambleThat is "I want", "make sure that" before a subject.
@@ -208,6 +226,7 @@ func (p *parser) subjectClause(f *frame, from int, onlyWord bool) bool {
 	if f.deny && f.onlyFrom {
 		return false // "only A may not reach B" can be read in two ways
 	}
+	p.ownPods(f, subject)
 	single := len(f.from) == 0 || len(f.to) == 0
 	if !f.deny && single && !(f.onlyPort && len(f.to) > 0) {
 		return false
@@ -227,6 +246,35 @@ func (p *parser) subjectClause(f *frame, from int, onlyWord bool) bool {
 	}
 	p.subject = subject
 	return p.add(*f, from)
+}
+
+// ownPods narrows "no pod may ..." to the set's namespace where the clause closes
+// those pods themselves; as the peers of another's Close they are every pod.
+func (p *parser) ownPods(f *frame, subject []party) {
+	if !f.deny || len(subject) != 1 || len(subject[0].peers) != 1 {
+		return
+	}
+	q := subject[0].peers[0]
+	if q.Kind != ir.Pods || q.In != nil || len(q.Labels) > 0 || !slices.ContainsFunc(p.tokens[:p.i], func(t token) bool { return t.word == "no" && t.end <= q.Span.Start+1 || t.start == q.Span.Start }) {
+		return
+	}
+	own := p.own(q.Span)
+	own.Minus = q.Minus
+	if p.everyClusterPod(q.Span) {
+		return
+	}
+	if len(f.to) > 0 && samePeer(f.to[0].peers[0], q) {
+		f.to = []party{{peers: []ir.Peer{own}}}
+	} else if len(f.from) > 0 && (len(f.to) == 0 || !arePods(all(f.to))) {
+		f.from = []party{{peers: []ir.Peer{own}}}
+	}
+}
+
+// everyClusterPod says whether the phrase itself speaks of the whole cluster.
+func (p *parser) everyClusterPod(s ir.Span) bool {
+	return slices.ContainsFunc(p.tokens, func(t token) bool {
+		return t.start >= s.Start && t.end <= s.End && (t.word == "cluster" || t.word == "namespace")
+	})
 }
 
 // predicate is a verb phrase. f.from holds its subject; where the verb makes the

@@ -17,6 +17,7 @@ type frame struct {
 	onlyFrom, onlyTo, onlyPort bool
 	outside                    bool // what is exclusive is so among outside parties only
 	scoped                     bool // the port itself is what is restricted
+	clash                      bool // ports that exclude each other
 	wide                       bool // "nothing else": not the port alone
 	every                      bool // "all traffic": the side that is not named is anybody
 	sender                     bool // phrased from the sender's side
@@ -157,11 +158,23 @@ func (p *parser) onePhrase(f *frame, r roles) (phraseKind, bool) {
 	} else if p.isAt(-1, "within", "inside") {
 		p.i--
 	}
-	if ports, ok := p.ports(false); ok && len(f.ports) == 0 {
-		f.ports = ports
-		return portPhrase, true
+	if ports, ok := p.ports(false); ok {
+		if ports, ok = join(f.ports, ports); ok {
+			f.ports = ports
+			return portPhrase, true
+		}
 	}
 	p.back(s)
+	if len(r.to) == 0 && len(f.from) == 0 && slices.Contains(r.from, "from") && p.is("within", "inside") {
+		list, ok := p.parties(false)
+		f.from = list
+		return fromPhrase, ok
+	}
+	if len(f.from)+len(f.to) == 0 && len(r.to) > 0 && len(r.from) > 0 && p.seqs("in and|or out of", "into and|or out of", "to and|or from") {
+		list, ok := p.parties(false)
+		f.to, f.dirs = list, []ir.End{ir.Ingress, ir.Egress}
+		return noPhrase, ok || p.back(s)
+	}
 	if len(f.from) == 0 && len(f.to) == 0 && len(r.from) > 0 && len(r.to) > 0 && p.take("between") {
 		return fromPhrase, p.between(f)
 	}
@@ -276,7 +289,7 @@ func (p *parser) tail(f *frame) bool {
 		return true
 	case p.elseTail(f):
 		return true
-	case p.exceptTail(f) && len(f.exceptFrom)+len(f.exceptTo)+len(f.exceptPorts) > n || f.dns != "" && p.i > s.i:
+	case p.exceptTail(f) && !(len(f.from)+len(f.to) == 0 && p.is("to", "from")) && len(f.exceptFrom)+len(f.exceptTo)+len(f.exceptPorts) > n || f.dns != "" && p.i > s.i:
 		return true
 	}
 	p.back(s)

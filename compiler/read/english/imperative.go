@@ -3,6 +3,7 @@ package english
 import (
 	"slices"
 
+	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/ir"
 )
 
@@ -92,7 +93,7 @@ func (p *parser) imperative() bool {
 	case vIsolate:
 		return !not && p.isolate(from)
 	case vLimit:
-		return !not && p.limit(&f) && p.command(f, from)
+		return !not && (p.limitSo() || p.limit(&f) && p.command(f, from))
 	case vKeep:
 		return !not && p.keep(&f, word) && p.command(f, from)
 	case vExpose, vOpen:
@@ -241,11 +242,8 @@ func (p *parser) flowNoun(f *frame) bool {
 			if !slices.Contains(f.dirs, end) {
 				f.dirs = append(f.dirs, end)
 			}
-			p.seqs("and|or all|any?", ",")
-			if p.isAt(-1, "and", "or", ",", "all", "any") && !p.is("incoming", "outgoing") {
-				for p.isAt(-1, "and", "or", ",", "all", "any") {
-					p.i--
-				}
+			if s := p.save(); p.seqs("and|or all|any?", "and|or") && !p.is("incoming", "outgoing") {
+				p.back(s)
 			}
 			adjective = true
 			continue
@@ -310,6 +308,9 @@ func (p *parser) flow(f *frame) bool {
 		f.sender, f.toward = true, ir.Egress
 		r.from = append(slices.Clone(r.from), "of", "for", "in")
 		r.to = []string{"to", "into", "towards"}
+	case len(f.dirs) == 2:
+		r.from = append(slices.Clone(r.from), "of", "for", "in")
+		r.to = []string{"to", "into"}
 	case f.hasDir(ir.Ingress):
 		f.toward = ir.Ingress
 		r.to = append(slices.Clone(r.to), "of", "for", "in")
@@ -326,6 +327,9 @@ func (p *parser) flow(f *frame) bool {
 	if f.outside && !f.onlyFrom && !f.onlyTo {
 		world := []party{{peers: []ir.Peer{{Kind: ir.World, Span: p.span(s.i)}}}}
 		switch {
+		case access && len(f.to) > 0 && p.internetAccess(s.i):
+			p.errorf(diag.ReadAmbiguous, p.span(s.i), "internet access to something could be its own access to the internet, or access to it from there", "write \"A to the internet\", or \"the internet to A\"")
+			f.from = world
 		case len(f.from) == 0 && len(f.to) > 0 || f.hasDir(ir.Ingress):
 			f.from = world
 		case len(f.to) == 0 && len(f.from) > 0 || f.hasDir(ir.Egress):
@@ -338,6 +342,16 @@ func (p *parser) flow(f *frame) bool {
 		f.outside = false
 	}
 	return true
+}
+
+// internetAccess says whether the words from token i on hold "internet access".
+func (p *parser) internetAccess(i int) bool {
+	for k := i; k+1 < p.i; k++ {
+		if p.tokens[k].word == "internet" && p.tokens[k+1].word == "access" {
+			return true
+		}
+	}
+	return false
 }
 
 // ownFlow is "A's outgoing traffic", "A's egress".
@@ -378,7 +392,7 @@ func (p *parser) allow(f *frame, only bool) bool {
 		return !only
 	}
 	at := p.save()
-	if p.flow(f) && (len(f.from) > 0 || len(f.to) > 0) && p.ended() {
+	if p.flow(f) && (len(f.from) > 0 || len(f.to) > 0) && len(f.dirs) < 2 && p.ended() {
 		if f.every && !only && !f.deny && p.header == nil && len(f.to)+len(f.from) == 1 && !f.onlyPort {
 			anyone := []party{{peers: []ir.Peer{{Kind: ir.Anybody, Span: p.span(at.i)}}}}
 			if len(f.from) == 0 {
@@ -660,11 +674,16 @@ func (p *parser) explained() bool {
 // egress of A to B".
 func (p *parser) limit(f *frame) bool {
 	s := p.save()
+	if peers, _, ok := p.peers(nil); ok && p.take("'s") && p.flowNoun(f) && len(f.dirs) == 1 && p.is("to") {
+		return p.limited(f, []party{{peers: peers}}, f.hasDir(ir.Egress)) || p.back(s)
+	}
+	p.back(s)
+	*f = frame{policy: f.policy}
 	if !p.flowNoun(f) {
 		return p.back(s)
 	}
 	egress := f.hasDir(ir.Egress)
-	if !p.take("to", "of", "from", "for", "into") {
+	if !p.take("to", "of", "from", "for", "into", "on", "in") {
 		return p.back(s)
 	}
 	if p.isAt(-1, "from") && !egress || p.isAt(-1, "to") && egress {
@@ -675,6 +694,17 @@ func (p *parser) limit(f *frame) bool {
 		return p.back(s)
 	}
 	return p.limited(f, list, egress) || p.back(s)
+}
+
+// limitSo is "restrict B so that only A may reach it": the next clause says it.
+func (p *parser) limitSo() bool {
+	s := p.save()
+	list, ok := p.parties(false)
+	if !ok || !p.explained() {
+		return p.back(s)
+	}
+	p.about(list)
+	return true
 }
 
 // limited is "to A and B", "to port 80" after what is restricted.

@@ -93,7 +93,7 @@ var verbs = func() map[string]string {
 
 var (
 	modals    = set("may can must should shall will need have do want get be")
-	adverbs   = set("directly still also always ever actually really even anymore already now therefore then then too further please explicitly currently normally simply again freely anyway at-all legitimately completely entirely fully totally")
+	adverbs   = set("directly still also always ever actually really even anymore already now therefore then then too further please explicitly currently normally simply again freely anyway at-all legitimately both completely entirely fully totally")
 	politely  = set("please kindly hi hello thanks so then also and but finally additionally moreover furthermore here now")
 	flowNouns = set("traffic connection connections call calls request requests packet packets access data metric metrics communication communications flow flows query queries conversation conversations connectivity log logs message messages event events trace traces sessions session stuff comms mail mails email emails updates telemetry")
 	flowAdjs  = set("network tcp udp sctp icmp external internal outside internet direct http https other remaining new inter-pod pod-to-pod statsd client user")
@@ -115,7 +115,7 @@ incoming outgoing incoming/outgoing both directions direction policy rule defaul
 possible necessary longer where who which that whose them each another one longer account sa serviceaccount running runs run pods included including excepted plus without exception circumstances whatsoever under any down up
 everything unaffected unchanged fine ok okay alone works working continue continues unrestricted remain remains normal before usual untouched concern free belongs belong meant reserved provided target given whether public visitors users clients
 create add write apply set make policy policies rule rules want ensure sure would like default-deny deny-all allow-all vice versa reverse way around mutually pair lookup lookups resolution name names resolve resolving responses answer answers so people themselves
-per plain reader still i we between back there regardless including destination source`
+per plain reader still entire whole i we between back there regardless including destination source`
 
 var lexicon = func() map[string]bool {
 	m := set(spelled)

@@ -29,7 +29,14 @@ func (p *parser) emit(f frame) {
 	}
 	f.allBut()
 	spread(&f)
+	for _, s := range f.from {
+		for _, d := range f.to {
+			f.joined(d.ports, s.ports)
+		}
+	}
 	switch {
+	case f.clash:
+		p.errorf(diag.ReadAmbiguous, f.span, "two phrases name different ports for the same traffic", "name the ports once")
 	case f.deny:
 		p.emitDeny(f)
 	case len(f.from) == 0 && len(f.to) > 0 && f.onlyPort && !f.onlyFrom:
@@ -79,10 +86,44 @@ func spread(f *frame) {
 	f.to = slices.Clone(f.to)
 	for i := range f.to {
 		f.scoped = (f.scoped || f.to[i].named) && !f.wide
-		if len(f.to[i].ports) == 0 {
-			f.to[i].ports = f.ports
+		f.to[i].ports = f.joined(f.to[i].ports, f.ports)
+	}
+}
+
+// joined is join, and marks the frame where the two cannot both hold.
+func (f *frame) joined(a, b []ir.Port) []ir.Port {
+	out, ok := join(a, b)
+	f.clash = f.clash || !ok
+	return out
+}
+
+// join is ports that two phrases of a clause say: "TCP traffic ... on port 80"
+// is port 80 over TCP. It fails where both name ports.
+func join(a, b []ir.Port) ([]ir.Port, bool) {
+	switch {
+	case len(a) == 0 || len(b) > 0 && reflect.DeepEqual(plainPorts(a), plainPorts(b)):
+		return b, true
+	case len(b) == 0:
+		return a, true
+	case protocolsOnly(b):
+		a, b = b, a
+	case !protocolsOnly(a):
+		return a, false
+	}
+	var protos []string
+	for _, q := range a {
+		protos = append(protos, q.Protocol)
+	}
+	for _, q := range b {
+		if q.Protocol != "" && !slices.Contains(protos, q.Protocol) {
+			return b, false
 		}
 	}
+	return withProtos(b, protos), true
+}
+
+func protocolsOnly(ports []ir.Port) bool {
+	return !slices.ContainsFunc(ports, func(q ir.Port) bool { return q.Number != 0 || q.Name != "" })
 }
 
 // flow is one source list, one destination list and the ports between them.
@@ -100,10 +141,8 @@ func (f frame) flows() []flow {
 			if (s.each || d.each) && max(len(f.from), len(f.to)) > 1 && subset(s.peers, d.peers) && subset(d.peers, s.peers) {
 				continue
 			}
-			n := flow{from: s.peers, to: d.peers, ports: d.ports, each: s.each || d.each}
-			if len(n.ports) == 0 {
-				n.ports = s.ports
-			}
+			n := flow{from: s.peers, to: d.peers, each: s.each || d.each}
+			n.ports, _ = join(d.ports, s.ports)
 			out = append(out, n)
 		}
 	}

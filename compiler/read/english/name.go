@@ -101,6 +101,10 @@ func (p *parser) spaces() (in *ir.Namespaces, explicit, ok bool) {
 		if p.isAt(-1, "namespace") && p.seqs("except for?", "other than", "but not?", "apart from") {
 			if names, ok := p.spaceNames(); ok {
 				p.take("namespace")
+				// What moves within the set's own namespace comes from no other one.
+				if p.namespace != "" && !slices.Contains(names, p.namespace) {
+					names = append(names, p.namespace)
+				}
 				return &ir.Namespaces{Not: names}, true, true
 			}
 		}
@@ -190,6 +194,14 @@ func (p *parser) someNamespace() ([]ir.Peer, bool) {
 		}
 	}
 	p.i = from
+	if p.take("inside", "within") {
+		p.seqs("of")
+		if p.seqs("the? whole|entire? cluster") {
+			return []ir.Peer{{Kind: ir.Pods}}, true
+		}
+		in, _, ok := p.spaces()
+		return []ir.Peer{{Kind: ir.Pods, In: in}}, ok
+	}
 	if p.take("everything", "anything"); p.isAt(-1, "everything", "anything") && p.i > from {
 		p.take("in", "inside")
 	}

@@ -376,7 +376,7 @@ func (p *parser) nameHere(i int) bool {
 // apiIsName says whether "the api server" could be a workload's own.
 func (p *parser) apiIsName(i int) bool {
 	kube := slices.ContainsFunc(p.tokens[i:p.i], func(t token) bool { return strings.HasPrefix(t.word, "kube") || t.word == "cluster" })
-	return !kube && (p.nameHere(i) || len(p.x.Find("api", p.namespace)) > 0)
+	return !kube && (p.nameHere(i) || slices.ContainsFunc(p.x.Find("api", p.namespace), func(m names.Match) bool { return m.Tier <= names.Variant }))
 }
 
 // outside takes the words for every address that is no pod.

@@ -10,6 +10,13 @@ func (p *parser) rest() bool {
 	from := p.i
 	f := frame{deny: true, soft: true}
 	none := false
+	if p.takeVerb(vDeny) {
+		if !p.seqs("everything else", "everybody else", "anything else", "all the? rest", "the? rest", "all|any|every other traffic|connections|access") {
+			return false
+		}
+		p.complement(&f, flowRoles)
+		return p.restEnd(&f, from)
+	}
 	switch {
 	case p.seqs("nothing else", "nobody else", "no one else", "no other"):
 		none = true

@@ -25,6 +25,7 @@ func (p *parser) parse() bool {
 // words over, the next is tried.
 func (p *parser) sentence() bool {
 	p.skip(politely)
+	p.seqs("by default ,?")
 	if p.is(".") || p.done() {
 		return true
 	}
