@@ -8,6 +8,7 @@ import (
 	"github.com/kubeteus/kubeteus/compiler/inventory"
 	"github.com/kubeteus/kubeteus/compiler/ir"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // class is the pods of a namespace that one end of the program treats alike: a
@@ -40,7 +41,8 @@ type plot struct {
 	end       ir.End
 	terms     []term
 	classes   []*class
-	narrow    map[int]bool // rules with a subject that means workloads here
+	rules     []int        // whose subject has pods here, in order
+	narrow    map[int]bool // those of rules whose subject means workloads
 }
 
 // subject returns the parties whose pods' end the rule is about.
@@ -86,6 +88,9 @@ func (l *lowerer) survey(n *inventory.Namespace, end ir.End) *plot {
 				t.rules = append(t.rules, i)
 				touched = true
 			}
+		}
+		if touched {
+			p.rules = append(p.rules, i)
 		}
 		closed = closed || touched && b.Close != nil
 	}
@@ -143,8 +148,17 @@ func isolates(p *networkingv1.NetworkPolicy, end ir.End) bool {
 
 // selected is the pods of its namespace that a policy in force selects.
 func selected(p *networkingv1.NetworkPolicy) []box {
-	rs := ir.Equalities(p.Spec.PodSelector.MatchLabels)
-	for _, e := range p.Spec.PodSelector.MatchExpressions {
+	return chosen(&p.Spec.PodSelector)
+}
+
+// chosen is the labels that a selector meets, as a box over pods; nothing for no
+// selector.
+func chosen(s *metav1.LabelSelector) []box {
+	if s == nil {
+		return nil
+	}
+	rs := ir.Equalities(s.MatchLabels)
+	for _, e := range s.MatchExpressions {
 		rs = append(rs, ir.Requirement{Key: e.Key, Operator: ir.Operator(e.Operator), Values: e.Values})
 	}
 	if b, ok := labelled(ir.Peer{Labels: rs}); ok {
@@ -242,7 +256,8 @@ func (l *lowerer) fill(p *plot, c *class) {
 	if c.workload != nil {
 		c.isolated = l.before != nil && l.before.Isolates(c.workload, p.end)
 	}
-	for i, b := range l.program.Rules {
+	for _, i := range p.rules {
+		b := l.program.Rules[i]
 		if c.workload != nil && ir.HasAny(subject(b, p.end), e) == ir.Yes {
 			member[i] = true
 			c.named = c.named || p.narrow[i] && slices.ContainsFunc(subject(b, p.end), func(q *ir.Party) bool { return narrow(q) && q.Has(e) == ir.Yes })

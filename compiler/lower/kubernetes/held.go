@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -17,8 +18,8 @@ import (
 // This file is about policies in force. What they allow cannot be taken back by
 // adding policies, so a Close of what they allow is refused. Whether they allow
 // something is asked of flows that stand for all others: every declared
-// workload, a pod of nobody in each namespace and for each peer selector in
-// force, an address at each edge of each address set, and the ports at the edges
+// workload, a pod of nobody in each namespace, declared or not, and for each peer selector
+// in force, an address at each edge of each address set, and the ports at the edges
 // of each port set.
 
 // held refuses the Closes of a class that policies in force isolate and that
@@ -41,13 +42,18 @@ func (l *lowerer) held(p *plot, c *class, at ir.Endpoint) {
 			}
 			wants := l.program.Wants(f)
 			flow, here := l.before.Passes(f, p.end)
-			if wants.Verdict != ir.Block || !flow || !here || blamed[wants.By] || l.elsewhere(p.end, f) {
+			if wants.Verdict != ir.Block || !here || !flow && !l.opened(f) || blamed[wants.By] || l.elsewhere(p.end, f) {
 				continue
 			}
 			blamed[wants.By] = true
 			l.blame(p, c, wants.By, f)
 		}
 	}
+}
+
+// opened says whether an Allow covers the flow, and so opens its other end.
+func (l *lowerer) opened(f ir.Flow) bool {
+	return slices.ContainsFunc(l.program.Rules, func(b *ir.Bound) bool { return b.Allow != nil && b.Allow.Covers(f) != ir.No })
 }
 
 func (l *lowerer) blame(p *plot, c *class, b *ir.Bound, f ir.Flow) {
@@ -115,12 +121,14 @@ func (l *lowerer) samples() []ir.Endpoint {
 	}
 	edges := []*netipx.IPSet{l.universe, l.nodes, l.services}
 	labels := []map[string]string{nil}
+	namespaces := append(slices.Clone(l.inv.Namespaces), l.undeclared(nil))
 	for _, q := range l.inv.Policies {
 		for _, peer := range peersOf(q.NetworkPolicy) {
-			if peer.PodSelector != nil {
-				for _, b := range selected(&networkingv1.NetworkPolicy{Spec: networkingv1.NetworkPolicySpec{PodSelector: *peer.PodSelector}}) {
-					labels = append(labels, example(b))
-				}
+			for _, b := range chosen(peer.PodSelector) {
+				labels = append(labels, example(b))
+			}
+			for _, b := range chosen(peer.NamespaceSelector) {
+				namespaces = append(namespaces, l.undeclared(example(b)))
 			}
 			if peer.IPBlock != nil {
 				if block, err := netip.ParsePrefix(peer.IPBlock.CIDR); err == nil {
@@ -136,7 +144,7 @@ func (l *lowerer) samples() []ir.Endpoint {
 			}
 		})
 	}
-	for _, n := range l.inv.Namespaces {
+	for _, n := range namespaces {
 		for _, x := range labels {
 			out = append(out, ir.Endpoint{Namespace: n, Labels: x})
 		}
@@ -154,6 +162,21 @@ func (l *lowerer) samples() []ir.Endpoint {
 	}
 	l.sampled = out
 	return out
+}
+
+// undeclared returns a namespace that nobody declared; its name is that of the
+// labels, if they hold one.
+func (l *lowerer) undeclared(labels map[string]string) *inventory.Namespace {
+	n := &inventory.Namespace{Name: "any-other-namespace", Labels: map[string]string{}}
+	maps.Copy(n.Labels, labels)
+	if name := n.Labels[inventory.NameLabel]; name != "" {
+		n.Name = name
+	}
+	for l.inv.Namespace(n.Name) != nil {
+		n.Name += "-x"
+	}
+	n.Labels[inventory.NameLabel] = n.Name
+	return n
 }
 
 func peersOf(p *networkingv1.NetworkPolicy) []networkingv1.NetworkPolicyPeer {

@@ -210,8 +210,9 @@ func (l *lowerer) names(drafts []*draft) {
 			}
 		}
 		digest := fmt.Sprintf("-%x", sha256.Sum256([]byte(d.pods.String())))
+		want = cmp.Or(strings.Trim(want, "-"), "policy")
 		d.name = label(want, maxName)
-		if d.name == "" || len(want) > maxName || taken[d.namespace.Name+"/"+d.name] {
+		if len(want) > maxName || taken[d.namespace.Name+"/"+d.name] {
 			d.name = label(want, maxName-9) + digest[:9]
 		}
 		for n := 10; taken[d.namespace.Name+"/"+d.name] && n < maxName; n++ {

@@ -165,7 +165,15 @@ func (l *lowerer) peerList(namespace string, g *piecesOf, pods ir.PortSet, about
 			out = append(out, podPeer(namespace, b))
 		}
 	}
-	slices.SortStableFunc(out, func(a, b networkingv1.NetworkPolicyPeer) int { return cmp.Compare(a.String(), b.String()) })
+	slices.SortStableFunc(out, func(a, b networkingv1.NetworkPolicyPeer) int {
+		if own := a.NamespaceSelector == nil; own != (b.NamespaceSelector == nil) {
+			if own {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.String(), b.String())
+	})
 	if vacant(addrs) {
 		return out
 	}
