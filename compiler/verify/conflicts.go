@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -19,7 +20,7 @@ func (s *share) take(f ir.Flow, by *ir.Bound) {
 	switch {
 	case by == nil:
 		s.left = true
-	case s.by == nil:
+	case s.by == nil || rank(f) > rank(s.example):
 		s.example, s.by = f, by
 	}
 }
@@ -32,71 +33,106 @@ func (s *share) gone() bool { return !s.left && s.by != nil }
 // another statement narrows is a note.
 func Conflicts(p *ir.Program, u *Universe) diag.List {
 	j := newJudge(p, u)
-	var out diag.List
+	var found []conflict
+	refuted := map[*ir.Intent]bool{}
 	for i, b := range p.Rules {
-		if b.Allow != nil && b.Implied == "" {
-			out = append(out, j.conflict(i, b)...)
+		if b.Allow == nil || b.Implied != "" {
+			continue
+		}
+		for _, c := range j.conflict(i, b) {
+			found = append(found, c)
+			if c.Severity == diag.Error && c.by.Implied == "" {
+				refuted[b.Intent] = true
+			}
+		}
+	}
+	var out diag.List
+	for _, c := range found {
+		// What only the isolation of a statement closes that is itself in conflict
+		// with what another says is open again once that statement is gone.
+		if c.by.Implied == "" || !refuted[c.by.Intent] {
+			out = append(out, c.Diagnostic)
 		}
 	}
 	return out.Sorted()
 }
 
+// conflict is a finding, and the rule that is in the Allow's way.
+type conflict struct {
+	diag.Diagnostic
+	by *ir.Bound
+}
+
+// account is what is left of one Allow, by the peers and ports that it names.
+type account struct {
+	*ir.Bound
+	from, to []share
+	ports    map[ir.Interval]*share
+	narrowed *narrowing
+}
+
 // conflict asks what of one Allow is left.
-func (j *judge) conflict(rule int, b *ir.Bound) diag.List {
-	a := b.Allow
-	from, to := make([]share, len(a.From)), make([]share, len(a.To))
-	ports := map[ir.Interval]*share{}
-	var narrowed *narrowing
-	sources, dests := j.members(rule, j.from), j.members(rule, j.to)
-	for _, d := range dests {
+func (j *judge) conflict(rule int, b *ir.Bound) []conflict {
+	a := &account{Bound: b, from: make([]share, len(b.Allow.From)), to: make([]share, len(b.Allow.To)), ports: map[ir.Interval]*share{}}
+	sources := j.members(rule, j.from)
+	for _, d := range j.members(rule, j.to) {
 		classes := portClasses(j.ports(d), j.ends[d])
-		named := intervals(a.Ports.On(j.ends[d]))
 		for _, s := range sources {
-			if !j.judged(s, d) {
-				continue
-			}
-			rules := j.about(s, d)
-			var left, lost ir.PortSet
-			var by *ir.Bound
-			for _, p := range classes {
-				f := j.flow(s, d, p)
-				if a.Covers(f) != ir.Yes {
-					continue
-				}
-				var blocker *ir.Bound
-				if want := rules.Wants(f); want.Verdict == ir.Block {
-					blocker = want.By
-				}
-				for i, party := range a.From {
-					if party.Has(f.From) == ir.Yes {
-						from[i].take(f, blocker)
-					}
-				}
-				for i, party := range a.To {
-					if party.Has(f.To) == ir.Yes {
-						to[i].take(f, blocker)
-					}
-				}
-				for _, v := range named {
-					if touches(p.class, v) {
-						if ports[v] == nil {
-							ports[v] = &share{}
-						}
-						ports[v].take(f, blocker)
-					}
-				}
-				if blocker == nil {
-					left = left.Union(p.class)
-				} else if lost = lost.Union(p.class); blocker.Intent != b.Intent {
-					by = blocker
-				}
-			}
-			if narrowed == nil && by != nil && !left.Empty() {
-				narrowed = &narrowing{j.flow(s, d, port{}), left, by}
+			if j.judged(s, d) {
+				j.settle(a, s, d, classes)
 			}
 		}
 	}
-	return j.conflictWords(b, from, to, ports, narrowed)
+	return j.conflictWords(a)
+}
+
+// settle enters the flows between two endpoints.
+func (j *judge) settle(a *account, from, to int, classes []port) {
+	rules := j.about(from, to)
+	named := intervals(a.Allow.Ports.On(j.ends[to]))
+	var left ir.PortSet
+	var other *ir.Bound // of another statement, in the way
+	for _, p := range classes {
+		f := j.flow(from, to, p)
+		if a.Allow.Covers(f) != ir.Yes {
+			continue
+		}
+		var by *ir.Bound
+		if want := rules.Wants(f); want.Verdict == ir.Block {
+			by = want.By
+		}
+		a.take(f, by)
+		for _, v := range named {
+			if touches(p.class, v) {
+				if a.ports[v] == nil {
+					a.ports[v] = &share{}
+				}
+				a.ports[v].take(f, by)
+			}
+		}
+		if by == nil {
+			left = left.Union(p.class)
+		} else if by.Intent != a.Intent {
+			other = by
+		}
+	}
+	if a.narrowed == nil && other != nil && !left.Empty() {
+		a.narrowed = &narrowing{j.flow(from, to, port{}), left, other}
+	}
+}
+
+// take enters one flow for the peers that it is of.
+func (a *account) take(f ir.Flow, by *ir.Bound) {
+	for i, p := range a.Allow.From {
+		if p.Has(f.From) == ir.Yes {
+			a.from[i].take(f, by)
+		}
+	}
+	for i, p := range a.Allow.To {
+		if p.Has(f.To) == ir.Yes {
+			a.to[i].take(f, by)
+		}
+	}
 }
 
 // narrowing is an Allow of every port of which only some are left.
@@ -143,52 +179,52 @@ func touches(s ir.PortSet, v ir.Interval) bool {
 	return false
 }
 
-func (j *judge) conflictWords(b *ir.Bound, from, to []share, ports map[ir.Interval]*share, narrowed *narrowing) diag.List {
-	a := b.Allow
-	gone := func(s share) bool { return s.gone() }
-	if len(from) > 0 && len(to) > 0 && (!slices.ContainsFunc(from, func(s share) bool { return !s.gone() }) || !slices.ContainsFunc(to, func(s share) bool { return !s.gone() })) {
-		return diag.List{contradiction(b, from[0], "nothing is left of it")}
-	}
-	var out diag.List
-	for i, s := range from {
-		if gone(s) {
-			out = append(out, contradiction(b, s, fmt.Sprintf("nothing is left of it for %s", a.From[i].Peer)))
+func (j *judge) conflictWords(a *account) []conflict {
+	b := a.Bound
+	for _, parts := range [][]share{a.from, a.to} {
+		if len(parts) > 0 && !slices.ContainsFunc(parts, func(s share) bool { return !s.gone() }) {
+			return []conflict{j.contradiction(b, parts[0], "nothing is left of it")}
 		}
 	}
-	for i, s := range to {
-		if gone(s) {
-			out = append(out, contradiction(b, s, fmt.Sprintf("nothing is left of it toward %s", a.To[i].Peer)))
+	var out []conflict
+	for i, s := range a.from {
+		if s.gone() {
+			out = append(out, j.contradiction(b, s, fmt.Sprintf("nothing is left of it for %s", b.Allow.From[i].Peer)))
 		}
 	}
-	if len(out) > 0 {
+	for i, s := range a.to {
+		if s.gone() {
+			out = append(out, j.contradiction(b, s, fmt.Sprintf("nothing is left of it toward %s", b.Allow.To[i].Peer)))
+		}
+	}
+	switch n := a.narrowed; {
+	case len(out) > 0 || b.Allow.Ports.Any && n == nil:
 		return out
-	}
-	if a.Ports.Any {
-		if narrowed != nil {
-			return diag.List{diag.Notef(diag.VerifyNarrowed, b.Intent.Position(b.Span), "%s: between %s and %s this is narrowed to %s, since another statement closes the other ports",
-				ruleWords(b), narrowed.flow.From, narrowed.flow.To, narrowed.left).
-				Relate(narrowed.by.Intent.Position(narrowed.by.Span), "%s: %s", narrowed.by.Intent.Name, ruleWords(narrowed.by)).About(b.Intent.Name)}
-		}
-		return nil
+	case b.Allow.Ports.Any:
+		note := diag.Notef(diag.VerifyNarrowed, b.Intent.Position(b.Span), "%s: between %s and %s this is narrowed to %s, since another statement closes the other ports",
+			ruleWords(b), n.flow.From, n.flow.To, n.left)
+		return []conflict{{relate(note, n.by).About(b.Intent.Name), n.by}}
 	}
 	var lost []ir.Interval
-	for v, s := range ports {
+	for v, s := range a.ports {
 		if s.gone() {
 			lost = append(lost, v)
 		}
 	}
-	slices.SortFunc(lost, func(a, b ir.Interval) int { return a.Lo - b.Lo })
+	slices.SortFunc(lost, func(a, b ir.Interval) int { return cmp.Or(a.Lo-b.Lo, a.Hi-b.Hi) })
 	for _, v := range lost {
 		name := fmt.Sprintf("port %d", v.Lo)
 		if v.Hi > v.Lo {
 			name = fmt.Sprintf("ports %d-%d", v.Lo, v.Hi)
 		}
-		out = append(out, contradiction(b, *ports[v], "nothing is left of it on "+name))
+		out = append(out, j.contradiction(b, *a.ports[v], "nothing is left of it on "+name))
 	}
 	return out
 }
 
-func contradiction(b *ir.Bound, s share, what string) diag.Diagnostic {
+// contradiction words what is lost, names the rule in the way and every other
+// that is in the way of the same flow.
+func (j *judge) contradiction(b *ir.Bound, s share, what string) conflict {
 	by := s.by
 	who := fmt.Sprintf("intent %q", by.Intent.Name)
 	if by.Intent == b.Intent {
@@ -196,20 +232,30 @@ func contradiction(b *ir.Bound, s share, what string) diag.Diagnostic {
 	} else if by.Set != b.Set {
 		who += fmt.Sprintf(" of set %q", by.Set.Name)
 	}
+	d := diag.Errorf(diag.VerifyContradiction, b.Intent.Position(b.Span), "%s: %s, since %s closes it: %s is blocked", ruleWords(b), what, who, words(s.example)).About(b.Intent.Name)
+	d = relate(d, by)
+	for _, other := range j.p.Rules {
+		if c := other.Close; other != by && c != nil && (c.Firm || other.Set != b.Set) && other.Implied == "" && c.Covers(s.example) == ir.Yes {
+			d = relate(d, other)
+		}
+	}
+	switch {
+	case by.Intent == b.Intent:
+		d = d.Hint("say one of the two")
+	case by.Close.Firm:
+		d = d.Hint("take one of the two statements back, or name the exception in %q", by.Intent.Name)
+	case by.Implied != "":
+		d = d.Hint("write both statements into one file, or set isolation: explicit in set %q", by.Set.Name)
+	default:
+		d = d.Hint("write both statements into one file, where %q yields to what others allow", by.Intent.Name)
+	}
+	return conflict{d, by}
+}
+
+func relate(d diag.Diagnostic, by *ir.Bound) diag.Diagnostic {
 	reads := "reads as"
 	if by.Implied != "" {
 		reads = "implies"
 	}
-	d := diag.Errorf(diag.VerifyContradiction, b.Intent.Position(b.Span), "%s: %s, since %s closes it: %s is blocked", ruleWords(b), what, who, words(s.example)).
-		Relate(by.Intent.Position(by.Span), "%q %s: %s", by.Intent.Statement, reads, ruleWords(by)).About(b.Intent.Name)
-	switch {
-	case by.Intent == b.Intent:
-		return d.Hint("say one of the two")
-	case by.Close.Firm:
-		return d.Hint("take one of the two statements back, or name the exception in %q", by.Intent.Name)
-	case by.Implied != "":
-		return d.Hint("write both statements into one file, or set isolation: explicit in set %q", by.Set.Name)
-	default:
-		return d.Hint("write both statements into one file, where %q yields to what others allow", by.Intent.Name)
-	}
+	return d.Relate(by.Intent.Position(by.Span), "%q %s: %s", by.Intent.Statement, reads, ruleWords(by))
 }

@@ -26,8 +26,10 @@ func TestConflicts(t *testing.T) {
 		{"only one, and another set lets a second in", []*ir.Set{
 			set("cart", rules{allow("", peers("shop/web"), peers("shop/db")), only(ir.Ingress, peers("shop/db"), traffic(peers("shop/web")))}),
 			set("load", rules{allow(ir.Ingress, peers("shop/job"), peers("shop/db"))})},
-			[]string{"cart.yaml:1 i0 KT6001 nothing is left of it, since intent \"i0\" of set \"load\" closes it", // which implies isolation
-				"load.yaml:1 i0 KT6001 nothing is left of it, since intent \"i0\" of set \"cart\" closes it"}, "load.yaml:1 cart.yaml:1"},
+			[]string{"load.yaml:1 i0 KT6001 nothing is left of it, since intent \"i0\" of set \"cart\" closes it"}, "cart.yaml:1"},
+		{"two sets isolate one workload", []*ir.Set{
+			set("a", rules{allow(ir.Ingress, peers("shop/web"), peers("shop/db"))}), set("b", rules{allow(ir.Ingress, peers("shop/job"), peers("shop/db"))})},
+			[]string{"a.yaml:1 i0 KT6001 set \"b\" closes it: shop/web -> shop/db on TCP 5432 is blocked", "b.yaml:1 i0 KT6001 set \"a\" closes it"}, "b.yaml:1 a.yaml:1"},
 		{"two must-nots about one workload agree", []*ir.Set{
 			set("a", rules{deny(ir.Ingress, peers("shop/db"), traffic(peers("shop/web")))}, rules{deny(ir.Ingress, peers("shop/db"), traffic(peers("shop/job")))})}, nil, ""},
 		{"a soft close yields to its own set", []*ir.Set{
