@@ -104,7 +104,7 @@ func explainReason(w io.Writer, p *project, r reach.Reason, rule string) {
 	at := r.Pos
 	at.File = p.display(at.File)
 	line := fmt.Sprintf("%s: %s/%s %s", at, r.Object.Namespace(), r.Object.Name(), rule)
-	if i := r.Object.NetworkPolicy.Annotations[policy.IntentAnnotation]; i != "" {
+	if i := r.Object.NetworkPolicy.Annotations[policy.IntentAnnotation]; i != "" && r.Match == reach.Selects {
 		line += " (intents " + i + ")"
 	}
 	fmt.Fprintf(w, "    %s\n", report.Escape(line))
