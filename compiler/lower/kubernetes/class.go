@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/kubeteus/kubeteus/compiler/diag"
@@ -16,7 +17,7 @@ import (
 // selectors in play cut the namespace's labels into.
 type class struct {
 	workload *inventory.Workload
-	labels   map[string]string // of the workload, or of a pod of the cell
+	labels   map[string]string // of the workload
 	cell     []box             // nil for a workload
 	terms    []bool            // which terms of the plot hold it
 
@@ -32,7 +33,7 @@ type class struct {
 type term struct {
 	boxes  []box
 	rules  []int // Closes and Allows whose subject it is
-	before bool  // a policy in force that isolates the end selects by it
+	before bool  // it is what the policies in force select
 }
 
 // plot is one end of one namespace.
@@ -94,17 +95,17 @@ func (l *lowerer) survey(n *inventory.Namespace, end ir.End) *plot {
 		}
 		closed = closed || touched && b.Close != nil
 	}
-	isolated := false
+	var isolated []box
 	for _, q := range l.inv.Policies {
-		if q.Namespace() == n.Name && isolates(q.NetworkPolicy, end) {
-			isolated = true
-			if boxes := selected(q.NetworkPolicy); len(boxes) > 0 {
-				add(boxes).before = true
-			}
+		if l.before != nil && q.Namespace() == n.Name && isolates(q.NetworkPolicy, end) {
+			isolated = append(isolated, selected(q.NetworkPolicy)...)
 		}
 	}
-	if !closed && (!isolated || l.before == nil) {
+	if !closed && len(isolated) == 0 {
 		return nil
+	}
+	if len(p.terms) > 0 && len(isolated) > 0 {
+		add(isolated).before = true
 	}
 	return p
 }
@@ -199,9 +200,6 @@ func (l *lowerer) classify(p *plot) bool {
 			p.classes = append(p.classes, c)
 		}
 	}
-	for _, c := range cells {
-		c.labels = example(c.cell[0])
-	}
 	p.classes = append(p.classes, cells...)
 	for _, c := range p.classes {
 		l.fill(p, c)
@@ -219,23 +217,34 @@ func (p *plot) rule(i int) int {
 	return 0
 }
 
-// example returns labels that a pod of the box may have.
-func example(b box) map[string]string {
-	labels := map[string]string{}
+// examples returns labels that pods of the box may have: each value that the box
+// lists is in one of them.
+func examples(b box) []map[string]string {
+	first := map[string]string{}
 	for _, x := range b {
 		switch {
 		case x.absent:
 		case !x.not:
-			labels[x.key] = x.list[0]
+			first[x.key] = x.list[0]
 		default:
 			v := "x"
 			for slices.Contains(x.list, v) {
 				v += "x"
 			}
-			labels[x.key] = v
+			first[x.key] = v
 		}
 	}
-	return labels
+	out := []map[string]string{first}
+	for _, x := range b {
+		for _, v := range x.list {
+			if !x.not && v != first[x.key] {
+				labels := maps.Clone(first)
+				labels[x.key] = v
+				out = append(out, labels)
+			}
+		}
+	}
+	return out
 }
 
 // fill computes what the program wants of a class.
@@ -275,7 +284,7 @@ func (l *lowerer) fill(p *plot, c *class) {
 	}
 	c.want = l.want(p.end, e, c)
 	if c.isolated {
-		l.held(p, c, e)
+		l.held(p, c)
 		c.need = len(c.want) > 0
 		return
 	}

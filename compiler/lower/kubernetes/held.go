@@ -24,13 +24,23 @@ import (
 
 // held refuses the Closes of a class that policies in force isolate and that
 // they still open.
-func (l *lowerer) held(p *plot, c *class, at ir.Endpoint) {
+func (l *lowerer) held(p *plot, c *class) {
 	if len(c.closes) == 0 {
 		return
 	}
-	open := &class{closes: c.closes, allows: c.allows}
-	d := l.want(p.end, at, open)
-	blamed := map[*ir.Bound]bool{}
+	if c.workload != nil {
+		l.heldAt(p, c, l.endpoint(c.workload))
+		return
+	}
+	for _, b := range c.cell {
+		for _, labels := range examples(b) {
+			l.heldAt(p, c, ir.Endpoint{Namespace: p.namespace, Labels: labels})
+		}
+	}
+}
+
+func (l *lowerer) heldAt(p *plot, c *class, at ir.Endpoint) {
+	d := l.want(p.end, at, &class{closes: c.closes, allows: c.allows})
 	for _, other := range l.samples() {
 		for _, port := range l.samplePorts(p.end, at, other) {
 			f := ir.Flow{From: other, To: at, Protocol: port.Protocol, Port: port.Number}
@@ -42,11 +52,10 @@ func (l *lowerer) held(p *plot, c *class, at ir.Endpoint) {
 			}
 			wants := l.program.Wants(f)
 			flow, here := l.before.Passes(f, p.end)
-			if wants.Verdict != ir.Block || !here || !flow && !l.opened(f) || blamed[wants.By] || l.elsewhere(p.end, f) {
+			if wants.Verdict != ir.Block || !here || !flow && !l.opened(f) || l.elsewhere(p.end, f) {
 				continue
 			}
-			blamed[wants.By] = true
-			l.blame(p, c, wants.By, f)
+			l.blame(p, at, wants.By, f)
 		}
 	}
 }
@@ -56,17 +65,23 @@ func (l *lowerer) opened(f ir.Flow) bool {
 	return slices.ContainsFunc(l.program.Rules, func(b *ir.Bound) bool { return b.Allow != nil && b.Allow.Covers(f) != ir.No })
 }
 
-func (l *lowerer) blame(p *plot, c *class, b *ir.Bound, f ir.Flow) {
+// blame refuses a rule for a flow that stays open; once for the same policies.
+func (l *lowerer) blame(p *plot, at ir.Endpoint, b *ir.Bound, f ir.Flow) {
 	var names []string
 	d := diag.Errorf(diag.LowerInForce, b.Intent.Position(b.Span), "a policy in force lets %s reach %s on %s port %d, and no NetworkPolicy can take that back",
 		f.From, f.To, f.Protocol, f.Port).About(b.Intent.Name)
 	for _, q := range l.inv.Policies {
-		if q.Namespace() == p.namespace.Name && isolates(q.NetworkPolicy, p.end) && meetsAny(selected(q.NetworkPolicy), c.labels) {
+		if q.Namespace() == p.namespace.Name && isolates(q.NetworkPolicy, p.end) && meetsAny(selected(q.NetworkPolicy), at.Labels) {
 			names = append(names, q.Name())
 			d = d.Relate(q.Origin, "%s selects these pods", q.Key())
 		}
 	}
-	l.diags = append(l.diags, d.Hint("narrow or remove the NetworkPolicy %s of namespace %s", strings.Join(names, " or "), p.namespace.Name))
+	d = d.Hint("narrow or remove the NetworkPolicy %s of namespace %s", strings.Join(names, " or "), p.namespace.Name)
+	if !slices.ContainsFunc(l.diags, func(o diag.Diagnostic) bool {
+		return o.ID == d.ID && o.Pos == d.Pos && slices.Equal(o.Hints, d.Hints)
+	}) {
+		l.diags = append(l.diags, d)
+	}
 }
 
 // elsewhere says whether the flow is blocked at its other end by what will be
@@ -125,10 +140,12 @@ func (l *lowerer) samples() []ir.Endpoint {
 	for _, q := range l.inv.Policies {
 		for _, peer := range peersOf(q.NetworkPolicy) {
 			for _, b := range chosen(peer.PodSelector) {
-				labels = append(labels, example(b))
+				labels = append(labels, examples(b)...)
 			}
 			for _, b := range chosen(peer.NamespaceSelector) {
-				namespaces = append(namespaces, l.undeclared(example(b)))
+				for _, x := range examples(b) {
+					namespaces = append(namespaces, l.undeclared(x))
+				}
 			}
 			if peer.IPBlock != nil {
 				if block, err := netip.ParsePrefix(peer.IPBlock.CIDR); err == nil {

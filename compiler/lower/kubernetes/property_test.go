@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -320,6 +321,9 @@ func property(t *testing.T, seed int64, inForce bool) diag.List {
 	objects, diags := lower(program, "test", b)
 	if diags.HasErrors() {
 		return diags
+	}
+	if again, _ := lower(program, "test", b); !reflect.DeepEqual(again, objects) {
+		t.Fatalf("seed %d: lowering again gives other objects", seed)
 	}
 	all := slices.Clone(old)
 	for _, o := range objects {
