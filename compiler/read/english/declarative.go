@@ -232,8 +232,10 @@ func (p *parser) subjectClause(f *frame, from int, onlyWord bool) bool {
 	}
 	if onlyWord && len(all(f.to)) > 0 && len(all(f.from)) > 0 && arePods(all(f.from)) {
 		p.unsure(*f)
-	} else {
+	} else if arePods(all(subject)) {
 		p.about(subject)
+	} else {
+		p.unsure(*f)
 	}
 	if f.deny && single && len(f.dirs) == 0 {
 		switch {

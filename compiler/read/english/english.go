@@ -97,7 +97,7 @@ func (p *parser) understood() bool {
 			p.leftover()
 			return false
 		}
-		p.i, p.frames, p.topic, p.steps, p.far = 0, nil, topic, 0, 0
+		p.i, p.frames, p.topic, p.steps, p.far, p.number, p.subject = 0, nil, topic, 0, 0, 0, nil
 		notes := p.findings
 		if !p.parse() {
 			p.findings = nil
@@ -106,8 +106,11 @@ func (p *parser) understood() bool {
 		}
 		p.findings = slices.Concat(notes, p.findings)
 	}
-	for _, f := range p.frames {
+	for i, f := range p.frames {
 		p.emit(f)
+		for len(p.owner) < len(p.rules) {
+			p.owner = append(p.owner, i)
+		}
 	}
 	if len(p.rules) == 0 && !p.hasErrors() {
 		p.errorf(diag.ReadScope, p.tokens[0].span(), "the statement asks for nothing", "say who may reach whom")
@@ -124,14 +127,9 @@ func (p *parser) hasErrors() bool {
 // finish settles what depends on all rules of the statement: an Allow implies no
 // isolation where the statement itself says what it restricts (section 4.3).
 func (p *parser) finish() {
-	closes := false
-	for _, r := range p.rules {
-		closes = closes || r.Close != nil
-	}
-	policy := slices.ContainsFunc(p.frames, func(f frame) bool { return f.policy })
 	open := slices.ContainsFunc(p.frames, func(f frame) bool { return f.open })
 	for i := range p.rules {
-		if a := p.rules[i].Allow; a != nil && (open || closes && !policy) {
+		if a := p.rules[i].Allow; a != nil && (open || p.restricted(i)) {
 			a.About = ""
 		}
 	}
@@ -142,6 +140,24 @@ func (p *parser) finish() {
 		}
 	}
 	p.rules = out
+}
+
+// restricted says whether the sentence of rule i, an Allow, restricts something
+// itself. The clauses of "Backend: ..." are about one direction each, and a
+// sentence that describes a policy isolates whatever else it says.
+func (p *parser) restricted(i int) bool {
+	f := p.frames[p.owner[i]]
+	for k, r := range p.rules {
+		g := p.frames[p.owner[k]]
+		if r.Close == nil || g.sentence != f.sentence {
+			continue
+		}
+		if f.policy || f.headed && len(f.dirs) == 1 && f.dirs[0] != r.Close.End {
+			continue
+		}
+		return true
+	}
+	return false
 }
 
 // mendAll corrects slips in words that are neither in the lexicon nor names. It

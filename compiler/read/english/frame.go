@@ -32,6 +32,9 @@ type frame struct {
 
 	toward ir.End // which end the exclusive words "nothing else" are about
 	span   ir.Span
+
+	sentence int  // its number in the statement
+	headed   bool // a clause of "Backend: ..."
 }
 
 // pending is "only" that waits for the phrase it restricts.
@@ -409,7 +412,7 @@ func (p *parser) exceptTail(f *frame) bool {
 		} else if dest == nil {
 			p.back(s2)
 			return p.back(s)
-		} else if list, ok := p.parties(false); ok {
+		} else if list, ok := p.parties(false); ok && !p.beginsClause() {
 			if len(list) == 1 && list[0].peers[0].Kind == ir.ClusterDNS && f.deny && len(list[0].ports) == 0 {
 				f.dns = ir.DNSKeep
 			} else {

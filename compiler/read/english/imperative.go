@@ -123,10 +123,20 @@ func (p *parser) command(f frame, from int) bool {
 // fillCommand finds the side that a command leaves out: "disallow traffic from
 // the frontend" after "allow traffic to the database".
 func (p *parser) fillCommand(f *frame) bool {
-	if len(f.dirs) == 1 && p.header == nil && p.topic == nil {
+	if p.fill(f) || p.namespace == "" {
+		return len(f.from) > 0 && len(f.to) > 0
+	}
+	own := []party{{peers: []ir.Peer{p.own(p.span(max(0, p.i-1)))}}}
+	switch {
+	case f.hasDir(ir.Ingress) && len(f.to) == 0 && len(f.from) > 0:
+		f.to = own
+	case f.hasDir(ir.Egress) && len(f.from) == 0 && len(f.to) > 0:
+		f.from = own
+	default:
 		return false
 	}
-	return p.fill(f)
+	p.note(own[0].peers[0].Span, "it names no pods of its own: every pod of the namespace is meant")
+	return true
 }
 
 // denyAll is "deny-all egress for the workers", "default deny", "no egress for x".
@@ -138,7 +148,12 @@ func (p *parser) denyAll(from int) bool {
 	p.seqs("all")
 	p.takeIn(set("policy policies rule rules"))
 	p.flowNoun(&f)
-	p.complement(&f, roles{from: []string{"from", "for"}, to: []string{"to", "in"}})
+	near := []string{"for", "of", "in", "on"}
+	r := roles{from: append(near, "from"), to: []string{"to"}}
+	if f.hasDir(ir.Ingress) {
+		r = roles{from: []string{"from"}, to: append(near, "to")}
+	}
+	p.complement(&f, r)
 	return p.denySides(&f) && p.add(f, from)
 }
 
@@ -196,7 +211,7 @@ func (p *parser) allow(f *frame, only bool) bool {
 		if p.isAt(-1, "access") {
 			p.take("to")
 		}
-		dest, ok := p.parties(false)
+		dest, ok := p.prepList([]string{"to"}, f, toPhrase)
 		if !ok {
 			return p.back(s)
 		}

@@ -169,6 +169,9 @@ func (p *parser) open(f *frame) bool {
 	}
 	f.to = list
 	p.complement(f, openRoles)
+	if p.is("outside") && len(f.from) == 0 {
+		f.from, _ = p.parties(false)
+	}
 	if len(f.from) == 0 {
 		return p.back(s)
 	}

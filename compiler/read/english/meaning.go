@@ -218,6 +218,7 @@ func (p *parser) rule(r ir.Rule) { p.rules = append(p.rules, r) }
 
 // emitAllow adds the frame's Allows.
 func (p *parser) emitAllow(f frame) {
+	f.carve()
 	about := ir.Ingress
 	if f.sender {
 		about = ir.Egress
@@ -248,6 +249,24 @@ func (p *parser) emitAllow(f frame) {
 			p.closeFlow(n.from, n.to, nil, n.ports, f)
 		}
 	}
+}
+
+// carve takes addresses that an exception names out of the range that is
+// allowed: "to 0.0.0.0/0 on port 443 except 10.0.0.0/8".
+func (f *frame) carve() {
+	to, except := all(f.to), all(f.exceptTo)
+	cidr := func(q ir.Peer) bool { return q.Kind == ir.CIDR }
+	if len(to) != 1 || !cidr(to[0]) || len(except) == 0 || slices.ContainsFunc(except, func(q ir.Peer) bool { return !cidr(q) || len(q.Except) > 0 }) ||
+		slices.ContainsFunc(f.exceptTo, func(n party) bool { return len(n.ports) > 0 }) {
+		return
+	}
+	block := to[0]
+	block.Except = slices.Clone(block.Except)
+	for _, q := range except {
+		block.Except = append(block.Except, q.Prefix)
+	}
+	f.to = []party{{peers: []ir.Peer{block}, ports: f.to[0].ports}}
+	f.exceptTo = nil
 }
 
 // emitExceptions is "allow A to reach B, except C": C is forbidden.

@@ -194,6 +194,10 @@ func (p *parser) someNamespace() ([]ir.Peer, bool) {
 		}
 	}
 	p.i = from
+	if p.is("outside") {
+		list, ok := p.outsideOf(from, ir.Anybody)
+		return all(list), ok
+	}
 	if p.take("inside", "within") {
 		p.seqs("of")
 		if p.seqs("the? whole|entire? cluster") {

@@ -35,6 +35,8 @@ type parser struct {
 	subject []party   // of the declarative clause before, for "... but must not ..."
 	header  []ir.Peer // "Backend: ..." names whom the clauses are about
 	rules   []ir.Rule
+	owner   []int // per rule, the frame it is from
+	number  int   // of the sentence
 }
 
 // maxSteps is far more than any sentence that people write needs.

@@ -50,7 +50,7 @@ func (p *parser) passive(f *frame, g group) bool {
 		return false
 	}
 	switch p.verb() {
-	case vReach, vOpen, vFrom, vTo, vExpose:
+	case vReach, vOpen, vFrom, vTo:
 		if p.is("go", "goes", "going", "come", "comes", "open", "opens", "calling", "using", "accessing", "reaching", "talking", "connecting") {
 			return false
 		}
@@ -148,6 +148,11 @@ func (p *parser) copula(f *frame, g group) bool {
 		f.onlyFrom = f.onlyFrom || private
 		p.complement(f, roles{from: []string{"for", "to"}})
 		return len(f.from) > 0 && f.onlyFrom
+	case p.is("isolated", "quarantined") && p.isAt(1, "from") && !f.deny:
+		p.i += 2
+		other, ok := p.parties(false)
+		f.to, f.from, f.deny, f.both = f.from, other, true, true
+		return ok && !anybody(other)
 	case p.takeVerb(vIsolate):
 		f.soft, f.deny = true, true
 		list := f.from
@@ -192,9 +197,10 @@ func (p *parser) copula(f *frame, g group) bool {
 	default:
 		return false
 	}
+	vague := f.deny && p.isAt(-1, "open", "available", "visible", "exposed", "closed", "there", "meant", "reserved")
 	f.swap()
 	f.toward = ir.Ingress
-	return p.received(f, g, openRoles)
+	return p.received(f, g, openRoles) && !(vague && len(f.from) == 0)
 }
 
 // belongs is "belongs to A alone".

@@ -15,6 +15,7 @@ func (p *parser) parse() bool {
 			return p.steps <= maxSteps
 		}
 		p.header = nil
+		p.number++
 		if !p.sentence() {
 			return false
 		}
@@ -83,7 +84,7 @@ func (p *parser) aside() bool {
 // add ends a clause: the frame gets its span and its missing side from the
 // header or the topic.
 func (p *parser) add(f frame, from int) bool {
-	f.span = p.span(from)
+	f.span, f.sentence, f.headed = p.span(from), p.number, p.header != nil
 	p.frames = append(p.frames, f)
 	return true
 }

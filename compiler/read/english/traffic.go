@@ -7,6 +7,28 @@ import (
 	"github.com/kubeteus/kubeteus/compiler/ir"
 )
 
+// otherSide completes "deny ingress from mailer" and "deny egress to orders-db":
+// the party named is the far side of that direction, and the near one is the
+// header or the namespace.
+func (p *parser) otherSide(f *frame) *frame {
+	ingress := f.hasDir(ir.Ingress) && len(f.from) > 0
+	if !ingress && !(f.hasDir(ir.Egress) && len(f.to) > 0) {
+		return nil
+	}
+	g := *f
+	g.soft, g.dirs = false, nil
+	near := []party{{peers: p.header}}
+	if p.header == nil {
+		near = []party{{peers: []ir.Peer{p.own(p.span(max(0, p.i-1)))}}}
+	}
+	if ingress {
+		g.to = near
+	} else {
+		g.from = near
+	}
+	return &g
+}
+
 // foreignSide completes "block traffic from other namespaces": what is not this
 // namespace's is blocked towards it, or from it, unless the direction says that
 // the other namespace itself is meant.
@@ -37,7 +59,7 @@ func (p *parser) foreigners(peers []ir.Peer) bool {
 		case ir.Pods:
 			return q.In == nil || slices.Contains(q.In.Names, p.namespace) || len(q.In.Names) == 0 && !slices.Contains(q.In.Not, p.namespace)
 		}
-		return q.Kind == ir.Anybody
+		return q.Kind == ir.Anybody && len(q.Minus) == 0
 	})
 }
 
@@ -244,6 +266,10 @@ func (p *parser) denySides(f *frame) bool {
 			}
 			who = []party{{peers: []ir.Peer{own}}}
 		}
+	}
+	if side := p.otherSide(f); side != nil {
+		*f = *side
+		return true
 	}
 	if len(f.dirs) == 0 {
 		f.dirs = []ir.End{ir.Ingress, ir.Egress}
