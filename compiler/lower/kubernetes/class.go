@@ -149,20 +149,20 @@ func isolates(p *networkingv1.NetworkPolicy, end ir.End) bool {
 
 // selected is the pods of its namespace that a policy in force selects.
 func selected(p *networkingv1.NetworkPolicy) []box {
-	return chosen(&p.Spec.PodSelector)
+	return chosen(&p.Spec.PodSelector, false)
 }
 
-// chosen is the labels that a selector meets, as a box over pods; nothing for no
-// selector.
-func chosen(s *metav1.LabelSelector) []box {
-	if s == nil {
-		return nil
-	}
+// chosen is what a selector over pods, or over namespaces, meets.
+func chosen(s *metav1.LabelSelector, namespace bool) []box {
 	rs := ir.Equalities(s.MatchLabels)
 	for _, e := range s.MatchExpressions {
 		rs = append(rs, ir.Requirement{Key: e.Key, Operator: ir.Operator(e.Operator), Values: e.Values})
 	}
-	if b, ok := labelled(ir.Peer{Labels: rs}); ok {
+	p := ir.Peer{Labels: rs}
+	if namespace {
+		p = ir.Peer{In: &ir.Namespaces{Labels: rs}}
+	}
+	if b, ok := labelled(p); ok {
 		return []box{b}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"go4.org/netipx"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/inventory"
@@ -16,11 +17,10 @@ import (
 )
 
 // This file is about policies in force. What they allow cannot be taken back by
-// adding policies, so a Close of what they allow is refused. Whether they allow
-// something is asked of flows that stand for all others: every declared
-// workload, a pod of nobody in each namespace, declared or not, and for each peer selector
-// in force, an address at each edge of each address set, and the ports at the edges
-// of each port set.
+// adding policies, so a Close of what they allow is refused. What they allow at
+// the pods in question is a region like any other; of its common part with what
+// is to be blocked there, flows are taken that stand for the rest: a flow that
+// another policy, or another rule, blocks at its other end does no harm.
 
 // held refuses the Closes of a class that policies in force isolate and that
 // they still open.
@@ -40,24 +40,119 @@ func (l *lowerer) held(p *plot, c *class) {
 }
 
 func (l *lowerer) heldAt(p *plot, c *class, at ir.Endpoint) {
-	d := l.want(p.end, at, &class{closes: c.closes, allows: c.allows})
-	for _, other := range l.samples() {
-		for _, port := range l.samplePorts(p.end, at, other) {
+	blocked := everything(l.universe).minus(l.want(p.end, at, &class{closes: c.closes, allows: c.allows}))
+	for _, leak := range l.allowed(p, at).and(blocked) {
+		l.leaks(p, at, leak)
+	}
+}
+
+// leaks refuses the rule that wants a flow of the leak blocked.
+func (l *lowerer) leaks(p *plot, at ir.Endpoint, leak piece) {
+	for _, other := range l.samples(leak) {
+		for _, port := range l.samplePorts(p.end, at, other, leak.ports) {
 			f := ir.Flow{From: other, To: at, Protocol: port.Protocol, Port: port.Number}
 			if p.end == ir.Egress {
 				f.From, f.To = at, other
 			}
-			if d.has(other, port) {
-				continue
-			}
 			wants := l.program.Wants(f)
-			flow, here := l.before.Passes(f, p.end)
-			if wants.Verdict != ir.Block || !here || !flow && !l.opened(f) || l.elsewhere(p.end, f) {
+			if wants.Verdict != ir.Block || !l.before.Passes(f, p.end) || !l.before.Passes(f, opposite(p.end)) && !l.opened(f) ||
+				l.elsewhere(p.end, f) {
 				continue
 			}
 			l.blame(p, at, wants.By, f)
+			return
 		}
 	}
+}
+
+// allowed returns what the policies in force that select at allow there, at
+// most: an ipBlock may match pods, and a named port be any of its protocol.
+func (l *lowerer) allowed(p *plot, at ir.Endpoint) region {
+	var out region
+	for _, q := range l.inv.Policies {
+		np := q.NetworkPolicy
+		if np.Namespace != p.namespace.Name || !isolates(np, p.end) || !meetsAny(selected(np), at.Labels) {
+			continue
+		}
+		add := func(peers []networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort) {
+			set := portsIn(ports)
+			if len(peers) == 0 {
+				out = append(out, piece{where: everyPod(), ports: set}, piece{where: where{addrs: l.universe}, ports: set})
+			}
+			for _, peer := range peers {
+				if peer.IPBlock == nil {
+					for _, b := range podsIn(np.Namespace, peer) {
+						out = append(out, piece{where: where{pods: b}, ports: set})
+					}
+					continue
+				}
+				addrs := block(peer.IPBlock)
+				out = append(out, piece{where: where{addrs: overlap(addrs, l.universe)}, ports: set})
+				if addrs.Overlaps(l.pods) || len(l.inv.Facts.PodCIDRs) == 0 && addrs.Overlaps(private) {
+					out = append(out, piece{where: everyPod(), ports: set})
+				}
+			}
+		}
+		if p.end == ir.Ingress {
+			for _, r := range np.Spec.Ingress {
+				add(r.From, r.Ports)
+			}
+			continue
+		}
+		for _, r := range np.Spec.Egress {
+			add(r.To, r.Ports)
+		}
+	}
+	return out.tidy()
+}
+
+// portsIn reads the ports of a rule in force.
+func portsIn(ports []networkingv1.NetworkPolicyPort) ir.PortSet {
+	if len(ports) == 0 {
+		return ir.AllPorts()
+	}
+	var out ir.PortSet
+	for _, p := range ports {
+		protocol := "TCP"
+		if p.Protocol != nil {
+			protocol = string(*p.Protocol)
+		}
+		lo, hi := 1, 65535
+		if p.Port != nil && p.Port.Type == intstr.Int {
+			lo, hi = p.Port.IntValue(), p.Port.IntValue()
+			if p.EndPort != nil {
+				hi = int(*p.EndPort)
+			}
+		}
+		out = out.Union(ir.Ports(protocol, lo, hi))
+	}
+	return out
+}
+
+// podsIn reads a peer of pods of a rule in force.
+func podsIn(namespace string, p networkingv1.NetworkPolicyPeer) []box {
+	out := []box{nil}
+	if p.PodSelector != nil {
+		out = chosen(p.PodSelector, false)
+	}
+	if p.NamespaceSelector != nil {
+		return intersect(out, chosen(p.NamespaceSelector, true))
+	}
+	return intersect(out, []box{{requirement(true, ir.Requirement{Key: inventory.NameLabel, Operator: ir.In, Values: []string{namespace}})}})
+}
+
+// block reads an ipBlock in force. What does not parse matches nothing.
+func block(b *networkingv1.IPBlock) *netipx.IPSet {
+	return build(func(x *netipx.IPSetBuilder) {
+		if p, err := netip.ParsePrefix(b.CIDR); err == nil {
+			x.AddPrefix(p)
+		}
+		for _, e := range b.Except {
+			if p, err := netip.ParsePrefix(e); err == nil {
+				x.RemovePrefix(p)
+			}
+		}
+	})
 }
 
 // opened says whether an Allow covers the flow, and so opens its other end.
@@ -109,86 +204,84 @@ func opposite(end ir.End) ir.End {
 	return ir.Ingress
 }
 
-// has says whether traffic with an endpoint on a port is in the region.
-func (r region) has(e ir.Endpoint, port inventory.Port) bool {
-	return slices.ContainsFunc(r, func(p piece) bool {
-		if !p.ports.Has(port.Protocol, port.Number) || e.IsPod() != (p.addrs == nil) {
-			return false
-		}
-		if !e.IsPod() {
-			return p.addrs.Contains(e.Addr)
-		}
-		here, ok := p.pods.inside(e.Namespace)
-		return ok && here.meets(e.Labels)
-	})
+// has says whether e is among the peers.
+func (w where) has(e ir.Endpoint) bool {
+	if w.addrs != nil {
+		return !e.IsPod() && w.addrs.Contains(e.Addr)
+	}
+	if !e.IsPod() {
+		return false
+	}
+	here, ok := w.pods.inside(e.Namespace)
+	return ok && here.meets(e.Labels)
 }
 
-// samples returns the endpoints that stand for all others.
-func (l *lowerer) samples() []ir.Endpoint {
-	if l.sampled != nil {
-		return l.sampled
-	}
+// samples returns endpoints that stand for all peers of a leak: the declared
+// workloads among them, pods of nobody in each namespace, declared or not, and
+// the addresses at the edges.
+func (l *lowerer) samples(leak piece) []ir.Endpoint {
 	var out []ir.Endpoint
+	if leak.addrs != nil {
+		for _, r := range leak.addrs.Ranges() {
+			out = append(out, ir.Endpoint{Addr: r.From()}, ir.Endpoint{Addr: r.To()})
+		}
+		return out
+	}
+	add := func(e ir.Endpoint) {
+		if leak.has(e) {
+			out = append(out, e)
+		}
+	}
 	for _, w := range l.inv.Workloads {
 		if !w.HostNetwork {
-			out = append(out, l.endpoint(w))
+			add(l.endpoint(w))
 		}
 	}
-	edges := []*netipx.IPSet{l.universe, l.nodes, l.services}
-	labels := []map[string]string{nil}
-	namespaces := append(slices.Clone(l.inv.Namespaces), l.undeclared(nil))
-	for _, q := range l.inv.Policies {
-		for _, peer := range peersOf(q.NetworkPolicy) {
-			for _, b := range chosen(peer.PodSelector) {
-				labels = append(labels, examples(b)...)
-			}
-			for _, b := range chosen(peer.NamespaceSelector) {
-				for _, x := range examples(b) {
-					namespaces = append(namespaces, l.undeclared(x))
-				}
-			}
-			if peer.IPBlock != nil {
-				if block, err := netip.ParsePrefix(peer.IPBlock.CIDR); err == nil {
-					edges = append(edges, prefixes(block))
-				}
-			}
+	var pods, spaces box
+	for _, x := range leak.pods {
+		if x.namespace {
+			spaces = append(spaces, x)
+		} else {
+			pods = append(pods, x)
 		}
 	}
-	for _, b := range l.program.Rules {
-		each(b, func(p *ir.Party) {
-			if p.Addrs != nil {
-				edges = append(edges, p.Addrs)
-			}
-		})
+	namespaces := slices.Clone(l.inv.Namespaces)
+	for _, labels := range examples(spaces) {
+		namespaces = append(namespaces, l.undeclared(labels))
 	}
 	for _, n := range namespaces {
-		for _, x := range labels {
-			out = append(out, ir.Endpoint{Namespace: n, Labels: x})
+		if l.identity(n, pods) {
+			continue
+		}
+		for _, labels := range examples(pods) {
+			add(ir.Endpoint{Namespace: n, Labels: labels})
 		}
 	}
-	seen := map[netip.Addr]bool{}
-	for _, set := range edges {
-		for _, r := range set.Ranges() {
-			for _, a := range []netip.Addr{r.From(), r.To(), r.From().Prev(), r.To().Next()} {
-				if a.IsValid() && !seen[a] && l.universe.Contains(a) {
-					seen[a] = true
-					out = append(out, ir.Endpoint{Addr: a})
-				}
-			}
-		}
-	}
-	l.sampled = out
 	return out
 }
 
-// undeclared returns a namespace that nobody declared; its name is that of the
-// labels, if they hold one.
-func (l *lowerer) undeclared(labels map[string]string) *inventory.Namespace {
-	n := &inventory.Namespace{Name: "any-other-namespace", Labels: map[string]string{}}
-	maps.Copy(n.Labels, labels)
-	if name := n.Labels[inventory.NameLabel]; name != "" {
-		n.Name = name
+// identity says whether the labels that the box asks for are those of exactly one
+// declared workload: then they are another name for it, and pods that nobody
+// declared are not looked for behind it.
+func (l *lowerer) identity(n *inventory.Namespace, pods box) bool {
+	var asked box
+	for _, x := range pods {
+		if !x.absent {
+			asked = append(asked, x)
+		}
 	}
+	found := 0
+	for _, w := range l.sel.in[n.Name] {
+		if asked.meets(w.Labels) {
+			found++
+		}
+	}
+	return len(asked) > 0 && found == 1
+}
+
+// undeclared returns a namespace of these labels that nobody declared.
+func (l *lowerer) undeclared(labels map[string]string) *inventory.Namespace {
+	n := &inventory.Namespace{Name: cmp.Or(labels[inventory.NameLabel], "any-other-namespace"), Labels: maps.Clone(labels)}
 	for l.inv.Namespace(n.Name) != nil {
 		n.Name += "-x"
 	}
@@ -196,32 +289,23 @@ func (l *lowerer) undeclared(labels map[string]string) *inventory.Namespace {
 	return n
 }
 
-func peersOf(p *networkingv1.NetworkPolicy) []networkingv1.NetworkPolicyPeer {
-	var out []networkingv1.NetworkPolicyPeer
-	for _, r := range p.Spec.Ingress {
-		out = append(out, r.From...)
-	}
-	for _, r := range p.Spec.Egress {
-		out = append(out, r.To...)
-	}
-	return out
-}
-
-// samplePorts returns the ports that stand for all others at the destination.
-func (l *lowerer) samplePorts(end ir.End, at, other ir.Endpoint) []inventory.Port {
+// samplePorts returns ports of the set that stand for all others of it at the
+// destination.
+func (l *lowerer) samplePorts(end ir.End, at, other ir.Endpoint, set ir.PortSet) []inventory.Port {
 	if l.edges == nil {
 		l.edges = l.portEdges()
 	}
-	to := at
+	ports := slices.Clone(l.edges)
 	if end == ir.Egress {
-		to = other
+		at = other
 	}
-	if to.Workload == nil {
-		return l.edges
+	if at.Workload != nil {
+		ports = append(ports, at.Workload.Ports...)
 	}
-	return slices.Concat(l.edges, to.Workload.Ports)
+	return slices.DeleteFunc(ports, func(p inventory.Port) bool { return !set.Has(p.Protocol, p.Number) })
 }
 
+// portEdges returns the ports at the edges of all sets of ports in sight.
 func (l *lowerer) portEdges() []inventory.Port {
 	seen := map[inventory.Port]bool{}
 	out := []inventory.Port{}
@@ -252,24 +336,11 @@ func (l *lowerer) portEdges() []inventory.Port {
 		}
 	}
 	for _, q := range l.inv.Policies {
-		var ports []networkingv1.NetworkPolicyPort
 		for _, r := range q.NetworkPolicy.Spec.Ingress {
-			ports = append(ports, r.Ports...)
+			edge(portsIn(r.Ports))
 		}
 		for _, r := range q.NetworkPolicy.Spec.Egress {
-			ports = append(ports, r.Ports...)
-		}
-		for _, p := range ports {
-			if p.Port == nil {
-				continue
-			}
-			lo, hi := p.Port.IntValue(), p.Port.IntValue()
-			if p.EndPort != nil {
-				hi = int(*p.EndPort)
-			}
-			for _, protocol := range ir.Protocols {
-				edge(ir.Ports(protocol, lo, hi))
-			}
+			edge(portsIn(r.Ports))
 		}
 	}
 	slices.SortFunc(out, func(a, b inventory.Port) int {

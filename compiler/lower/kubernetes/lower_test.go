@@ -31,7 +31,7 @@ func shop(facts inventory.Facts, policies ...*networkingv1.NetworkPolicy) *inven
 	inv := inventory.Inventory{
 		Namespaces: []*inventory.Namespace{{Name: "lab", Labels: map[string]string{"team": "lab"}}},
 		Workloads: []*inventory.Workload{w("shop", "web", app("web"), 8080), w("shop", "cart", app("cart"), 7070), w("shop", "redis", app("redis"), 6379),
-			w("shop", "pair-a", map[string]string{"app": "pair", "role": "a"}, 80), w("shop", "pair-b", map[string]string{"app": "pair", "role": "b"}, 80),
+			w("shop", "pair-a", map[string]string{"app": "pair", "role": "a", "tier": "first"}, 80), w("shop", "pair-b", map[string]string{"app": "pair", "role": "b"}, 80),
 			w("shop", "twin", app("twins"), 80), w("shop", "twin-too", app("twins"), 80), w("shop", "bare", map[string]string{"pod-template-hash": "y"}, 80),
 			w("lab", "probe", app("probe")), w("kube-system", "coredns", map[string]string{"k8s-app": "kube-dns"}, 53)},
 		Services: []*inventory.Service{{Namespace: "shop", Name: "web", Selector: map[string]string{"app": "web"}, Ports: []inventory.ServicePort{{Number: 80, Protocol: "TCP", TargetName: "main"}}}},
@@ -314,6 +314,11 @@ func TestInForce(t *testing.T) {
 	got, diags = run(policyOf("old", map[string]string{"app": "redis"}, pods("cart")), []ir.Rule{shut(ir.Ingress, true, wl("redis"), nil, traffic(list(wl("cart"))))})
 	if len(diags) > 0 || got != "" {
 		t.Errorf("a policy in force that closes enough: %s %v", got, diags)
+	}
+	role := networkingv1.NetworkPolicyPeer{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "first"}}}
+	got, diags = run(policyOf("old", map[string]string{"app": "redis"}, role), []ir.Rule{shut(ir.Ingress, true, wl("redis"), nil, traffic(list(wl("pair-a"))))})
+	if len(diags) > 0 || got != "" {
+		t.Errorf("a policy in force that names the allowed by other labels: %s %v", got, diags)
 	}
 	got, diags = run(policyOf("old", map[string]string{"app": "redis"}, pods("cart"), pods("web")), []ir.Rule{shut(ir.Ingress, true, wl("redis"), nil, traffic(list(wl("cart"))))})
 	if len(diags) == 0 || diags[0].ID != diag.LowerInForce || !strings.Contains(diags[0].Message, "shop/web reach shop/redis") || !strings.Contains(diags[0].Hints[0], "NetworkPolicy old of namespace shop") {

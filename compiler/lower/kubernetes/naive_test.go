@@ -25,19 +25,24 @@ func (n naive) Isolates(w *inventory.Workload, end ir.End) bool {
 	return isolated
 }
 
-func (n naive) Passes(f ir.Flow, end ir.End) (flow, here bool) {
-	_, out := n.end(f.From, f.To, f, ir.Egress)
-	_, in := n.end(f.To, f.From, f, ir.Ingress)
-	if end == ir.Ingress {
-		return in && out, in
+func (n naive) Passes(f ir.Flow, end ir.End) bool {
+	at, other := f.To, f.From
+	if end == ir.Egress {
+		at, other = f.From, f.To
 	}
-	return in && out, out
+	_, passes := n.end(at, other, f, end)
+	return passes
 }
 
-func (n naive) passes(f ir.Flow) bool {
-	flow, _ := n.Passes(f, ir.Ingress)
-	return flow
+// either is the policies in force in both readings.
+type either struct{ apart, cover naive }
+
+func (e either) Isolates(w *inventory.Workload, end ir.End) bool { return e.apart.Isolates(w, end) }
+func (e either) Passes(f ir.Flow, end ir.End) bool {
+	return e.apart.Passes(f, end) || e.cover.Passes(f, end)
 }
+
+func (n naive) passes(f ir.Flow) bool { return n.Passes(f, ir.Ingress) && n.Passes(f, ir.Egress) }
 
 func (n naive) end(at, other ir.Endpoint, f ir.Flow, end ir.End) (isolated, passes bool) {
 	if !at.IsPod() {

@@ -42,8 +42,9 @@ type lowerer struct {
 type before interface {
 	// Isolates says whether one of them restricts that end of w's pods.
 	Isolates(w *inventory.Workload, end ir.End) bool
-	// Passes says whether they let f pass, and whether its end does.
-	Passes(f ir.Flow, end ir.End) (flow, here bool)
+	// Passes says whether they let f pass at that end on any dataplane: some match
+	// pods by ipBlocks, some do not.
+	Passes(f ir.Flow, end ir.End) bool
 }
 
 func newLowerer(p *ir.Program, project string, b before) *lowerer {

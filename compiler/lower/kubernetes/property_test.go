@@ -100,7 +100,7 @@ func (d *drawn) policy(namespace, name string) *networkingv1.NetworkPolicy {
 		case 0:
 			return nil
 		case 1:
-			return []networkingv1.NetworkPolicyPeer{{IPBlock: &networkingv1.IPBlock{CIDR: "203.0.113.0/24"}}}
+			return []networkingv1.NetworkPolicyPeer{{IPBlock: &networkingv1.IPBlock{CIDR: pick(d, "203.0.113.0/24", "203.0.113.0/24", "10.0.0.0/8")}}}
 		case 2:
 			return []networkingv1.NetworkPolicyPeer{{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "red"}}, PodSelector: selector()}}
 		}
@@ -276,6 +276,23 @@ func (d *drawn) endpoints() []ir.Endpoint {
 	return out
 }
 
+// identity says whether a selector in force means one declared workload of the
+// namespace by these labels.
+func (d *drawn) identity(namespace string, labels map[string]string) bool {
+	for k, v := range labels {
+		n := 0
+		for _, w := range d.inv.Workloads {
+			if w.Namespace == namespace && w.Labels[k] == v {
+				n++
+			}
+		}
+		if n == 1 && len(d.inv.Policies) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // names says whether a statement names the address.
 func (d *drawn) names(a netip.Addr) bool {
 	return slices.ContainsFunc(d.sets, func(s *ir.Set) bool {
@@ -315,7 +332,7 @@ func property(t *testing.T, seed int64, inForce bool) diag.List {
 	}
 	var b before
 	if inForce {
-		b = reading(old, false)
+		b = either{reading(old, false), reading(old, true)}
 	}
 	program := d.program(reading(old, false).Isolates, 1+d.Intn(5))
 	objects, diags := lower(program, "test", b)

@@ -16,18 +16,25 @@ func Rules(p *ir.Program, project string, inForce *reach.Engine) ([]policy.Objec
 	if inForce == nil || len(p.Inventory.Policies) == 0 {
 		return lower(p, project, nil)
 	}
-	return lower(p, project, engine{inForce})
-}
-
-// engine asks package reach about the policies in force.
-type engine struct{ *reach.Engine }
-
-func (e engine) Passes(f ir.Flow, end ir.End) (flow, here bool) {
-	d := e.Decide(f)
-	if end == ir.Ingress {
-		return d.Allowed, d.Ingress.Allowed
+	var objects []policy.Object
+	for _, o := range p.Inventory.Policies {
+		objects = append(objects, o.Object)
 	}
-	return d.Allowed, d.Egress.Allowed
+	return lower(p, project, engines{inForce, reach.New(p.Inventory, objects, reach.Options{BlocksCoverPods: true})})
 }
 
-func (e engine) Isolates(w *inventory.Workload, end ir.End) bool { return e.Engine.Isolates(w, end) }
+// engines ask package reach about the policies in force, in both readings of
+// ipBlock.
+type engines struct{ apart, cover *reach.Engine }
+
+func (e engines) Isolates(w *inventory.Workload, end ir.End) bool { return e.apart.Isolates(w, end) }
+
+func (e engines) Passes(f ir.Flow, end ir.End) bool {
+	for _, engine := range []*reach.Engine{e.apart, e.cover} {
+		d := engine.Decide(f)
+		if end == ir.Ingress && d.Ingress.Allowed || end == ir.Egress && d.Egress.Allowed {
+			return true
+		}
+	}
+	return false
+}
