@@ -234,6 +234,9 @@ func (p *parser) subjectClause(f *frame, from int, onlyWord bool) bool {
 		p.unsure(*f)
 	} else if arePods(all(subject)) {
 		p.about(subject)
+		if other := all(f.to); p.topic != nil && len(other) > 0 && arePods(other) && !subset(other, p.topic.peers) {
+			p.topic.other = other
+		}
 	} else {
 		p.unsure(*f)
 	}

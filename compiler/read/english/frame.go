@@ -17,6 +17,7 @@ type frame struct {
 	onlyFrom, onlyTo, onlyPort bool
 	outside                    bool // what is exclusive is so among outside parties only
 	scoped                     bool // the port itself is what is restricted
+	bareElse                   bool // "and nothing else"
 	clash                      bool // ports that exclude each other
 	wide                       bool // "nothing else": not the port alone
 	every                      bool // "all traffic": the side that is not named is anybody
@@ -339,6 +340,7 @@ func (p *parser) elseTail(f *frame) bool {
 		g.onlyPort = true
 	case p.seqs("nowhere else", "to nowhere else", "to nobody else", "not to? anywhere else"):
 		g.onlyTo = true
+	case p.bare(&g):
 	case p.seqs("to? no other host|hosts|address|destination|destinations|site|sites|internet|external"), p.seqs("to? nothing|nowhere else"), p.seqs("nothing more|other"), p.seqs("none else"), p.seqs("to? no other"):
 		at := p.i
 		internet := p.isAt(-1, "internet", "external")
@@ -384,6 +386,18 @@ func (p *parser) elseTail(f *frame) bool {
 	return true
 }
 
+// bare is "nothing else" without a preposition: it is about the side that the
+// clause's verb is about.
+func (p *parser) bare(g *frame) bool {
+	s := p.save()
+	if g.toward == "" || !p.seqs("nothing else") || !p.ended() {
+		return p.back(s)
+	}
+	g.bareElse = true
+	g.onlyFrom, g.onlyTo = g.onlyFrom || g.toward == ir.Ingress, g.onlyTo || g.toward == ir.Egress
+	return true
+}
+
 func worldly(list []party) bool {
 	return len(list) > 0 && !slices.ContainsFunc(list, func(n party) bool {
 		return slices.ContainsFunc(n.peers, func(q ir.Peer) bool { return q.Kind != ir.World })
@@ -407,7 +421,7 @@ func (p *parser) exceptTail(f *frame) bool {
 		case toPhrase:
 			dest = &f.exceptTo
 		}
-		if ports, ok := p.ports(dest == nil && false); ok && (kind == noPhrase || kind == portPhrase) {
+		if ports, ok := p.ports(false); ok && (kind == noPhrase || kind == portPhrase) {
 			f.exceptPorts = append(f.exceptPorts, ports...)
 		} else if dest == nil {
 			p.back(s2)

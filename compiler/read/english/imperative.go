@@ -1,6 +1,7 @@
 package english
 
 import (
+	"github.com/kubeteus/kubeteus/compiler/diag"
 	"slices"
 
 	"github.com/kubeteus/kubeteus/compiler/ir"
@@ -55,8 +56,8 @@ func (p *parser) preamble() (policy, not bool) {
 func (p *parser) imperative() bool {
 	from := p.i
 	policy, not := p.preamble()
-	if n := len(p.frames); n > 0 && p.frames[n-1].policy && !policy {
-		policy = p.joined2(n)
+	if n := len(p.frames); n > 0 && p.frames[n-1].policy && p.isAt(-1, "but", "and", ",") {
+		policy = true // "... should allow X but disallow Y"
 	}
 	s := p.save()
 	only := p.take("only")
@@ -104,10 +105,6 @@ func (p *parser) imperative() bool {
 	}
 	return false
 }
-
-// joined2 says whether the clause goes on describing the policy of the clause
-// before: "... allow X but disallow Y".
-func (p *parser) joined2(n int) bool { return p.i > 0 && p.isAt(-1, "but", "and", ",") && n > 0 }
 
 // command ends an imperative clause.
 func (p *parser) command(f frame, from int) bool {
@@ -196,6 +193,9 @@ func (p *parser) allow(f *frame, only bool) bool {
 	f.toward = ""
 	g := *f
 	if p.infinitive(f) {
+		if f.bareElse {
+			p.errorf(diag.ReadAmbiguous, p.span(at.i), "\"nothing else\" could mean that the one reaches nothing else, or that nothing else reaches the other", "write \"A may only reach B\", or \"only A may reach B\"")
+		}
 		return !f.deny || !f.onlyFrom
 	}
 	*f = g

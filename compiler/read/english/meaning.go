@@ -35,6 +35,8 @@ func (p *parser) emit(f frame) {
 		}
 	}
 	switch {
+	case f.sender && dnsOnly(all(f.from)):
+		p.errorf(diag.ReadAmbiguous, f.span, "it is not clear whose traffic to cluster DNS is meant", "write \"A may reach cluster DNS\"")
 	case f.clash:
 		p.errorf(diag.ReadAmbiguous, f.span, "two phrases name different ports for the same traffic", "name the ports once")
 	case f.deny:
@@ -291,6 +293,10 @@ func (p *parser) emitExceptions(f frame, exclusive bool) {
 	}
 }
 
+// dnsOnly says whether the peers are the cluster's DNS: nobody's own pods, so
+// that what is said of them is about the senders.
+func dnsOnly(peers []ir.Peer) bool { return len(peers) == 1 && peers[0].Kind == ir.ClusterDNS }
+
 // closeFlow forbids flows from from to to: on ports, or on all but except.
 func (p *parser) closeFlow(from, to []ir.Peer, ports, except []ir.Port, f frame) {
 	if len(from) == 1 && from[0].Kind == ir.Workload && reflect.DeepEqual(plainPeers(from), plainPeers(to)) {
@@ -299,7 +305,7 @@ func (p *parser) closeFlow(from, to []ir.Peer, ports, except []ir.Port, f frame)
 	}
 	c := &ir.Close{End: ir.Ingress, Subject: to, Firm: true, Span: f.span}
 	other := from
-	if !arePods(to) {
+	if !arePods(to) || dnsOnly(to) && arePods(from) {
 		c.End, c.Subject, other = ir.Egress, from, to
 	}
 	if !arePods(c.Subject) {
@@ -335,7 +341,7 @@ func (p *parser) closeSources(f frame, flows []flow) {
 			except = append(except, t)
 			from = append(from, n.from...)
 		}
-		if !arePods(d) {
+		if !arePods(d) || dnsOnly(d) {
 			p.closeOthers(f, d, from, ports)
 			continue
 		}

@@ -186,8 +186,6 @@ func (p *parser) run(n int) (string, bool) {
 // and b", "in the same namespace" after nothing.
 func (p *parser) someNamespace() ([]ir.Peer, bool) {
 	from := p.i
-	p.seqs("from", "in", "the? cluster")
-	p.i = from
 	if p.seqs("any|all|every namespace", "the? whole|entire cluster", "the cluster", "this cluster", "the rest of the cluster") {
 		if !p.is("except", "but", "other", "label", "labelled", "with", "'s", "dns", "node") {
 			return []ir.Peer{{Kind: ir.Pods}}, true

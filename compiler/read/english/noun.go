@@ -218,8 +218,11 @@ func (p *parser) pronoun() ([]ir.Peer, bool) {
 		p.errorf(diag.ReadWords, p.span(from), fmt.Sprintf("nothing before says what %q refers to", p.text(from)), "repeat the name")
 		return []ir.Peer{{Kind: ir.Workload}}, true
 	}
-	if p.topic.unsure {
+	switch {
+	case p.topic.unsure:
 		p.errorf(diag.ReadAmbiguous, p.span(from), fmt.Sprintf("%q could refer to %s", p.text(from), either(p.topic.peers)), "repeat the name")
+	case p.object && len(p.topic.other) > 0:
+		p.errorf(diag.ReadAmbiguous, p.span(from), fmt.Sprintf("%q could refer to %s", p.text(from), either(slices.Concat(p.topic.peers, p.topic.other))), "repeat the name")
 	}
 	out := slices.Clone(p.topic.peers)
 	for i := range out {

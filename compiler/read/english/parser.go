@@ -29,6 +29,7 @@ type parser struct {
 
 	topic  *topic  // what "it" and "these pods" refer to
 	frames []frame // of the statement so far
+	object bool    // a verb's object is being read
 	// fromOK: "pods from namespace x" is one phrase here, since no "from" of the
 	// clause itself can follow.
 	fromOK  bool
@@ -45,6 +46,7 @@ const maxSteps = 200_000
 // topic is what a pronoun refers to; two parties make it ambiguous.
 type topic struct {
 	peers  []ir.Peer
+	other  []ir.Peer // the pods that its clause's object means
 	unsure bool
 }
 

@@ -18,6 +18,9 @@ func (p *parser) predicate(f *frame) bool {
 	if g.still {
 		f.open = true
 	}
+	outer := p.object
+	p.object = true
+	defer func() { p.object = outer }()
 	before := *f
 	for _, phrase := range []func(*frame, group) bool{p.passive, p.copula, p.active} {
 		at := p.save()
@@ -159,10 +162,6 @@ func (p *parser) copula(f *frame, g group) bool {
 		f.from = nil
 		f.to = list
 		return p.denySides(f)
-	case p.takeVerb(vLimit):
-		list := f.from
-		f.from = nil
-		return !f.deny && p.limited(f, list, false) && false
 	case p.takeVerb(vDeny, vPrevent):
 		if f.deny {
 			return false

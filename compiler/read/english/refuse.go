@@ -96,8 +96,12 @@ func (p *parser) leftover() {
 		}
 	}
 	p.findings = nil
-	p.errorf(diag.ReadWords, t.span(), fmt.Sprintf("not understood from %q on", t.text),
-		"write it as \"A may reach B on port P\", \"only A may reach B\", \"A must not reach B\" or \"isolate A\"")
+	var hints []string
+	if before := strings.TrimSpace(p.statement[:t.start]); before != "" {
+		hints = append(hints, fmt.Sprintf("understood so far: %q", before))
+	}
+	p.errorf(diag.ReadWords, t.span(), fmt.Sprintf("not understood from %q on", t.text), append(hints,
+		"write it as \"A may reach B on port P\", \"only A may reach B\", \"A must not reach B\" or \"isolate A\"")...)
 }
 
 // named says whether a word could be a name.

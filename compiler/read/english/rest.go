@@ -1,6 +1,7 @@
 package english
 
 import (
+	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/ir"
 )
 
@@ -18,7 +19,10 @@ func (p *parser) rest() bool {
 		return p.restEnd(&f, from)
 	}
 	switch {
-	case p.seqs("nothing else", "nobody else", "no one else", "no other"):
+	case p.seqs("nobody else", "no one else"):
+		none = true
+		f.toward = ir.Ingress
+	case p.seqs("nothing else", "no other"):
 		none = true
 	case p.seqs("everything else", "everybody else", "anything else", "anybody else", "all else", "all the? rest", "the? rest", "all|any|every other", "any other"):
 	default:
@@ -79,6 +83,11 @@ func (p *parser) restVerb(f *frame) bool {
 		return ok
 	case p.takeVerb(vReach), p.takeVerb(vTo):
 		p.take("to", "with", "in", "into", "at")
+		if n := len(p.frames); n > 0 && p.is("it", "them") {
+			if to := all(p.frames[n-1].to); len(to) > 0 && arePods(to) {
+				p.topic = &topic{peers: to}
+			}
+		}
 		list, ok := p.parties(false)
 		f.to, f.dirs = list, []ir.End{ir.Ingress}
 		p.complement(f, roles{})
@@ -105,6 +114,10 @@ func (p *parser) restEnd(f *frame, from int) bool {
 	for _, prev := range p.frames {
 		switch {
 		case prev.deny || len(prev.to) == 0:
+		case !prev.headed && prev.toward != ir.Ingress && f.toward != ir.Ingress && len(prev.dirs) != 1 && len(f.dirs) != 1 && arePods(all(prev.to)) && arePods(all(prev.from)):
+			p.errorf(diag.ReadAmbiguous, p.span(from), "everything else could be the other traffic of "+prev.from[0].peers[0].String()+", the other traffic to "+prev.to[0].peers[0].String()+", or all traffic of the namespace",
+				"say whose: \"all other ingress to B is denied\"")
+			return true
 		case prev.sender || !arePods(all(prev.to)):
 			sides = append(sides, side{ir.Egress, prev.from})
 		default:

@@ -230,14 +230,14 @@ func (p *parser) flowDNS(f *frame) bool {
 	s := p.save()
 	p.takeIn(dets)
 	p.take("outgoing")
-	if !p.seqs("dns", "name resolution") || !p.is("outgoing", "queries", "traffic", "lookups", "requests", "resolution", "(", ".", ",", "and", "for", "from", "on") && !p.done() {
+	if !p.seqs("dns", "name resolution") || !p.is("outgoing", "queries", "traffic", "lookups", "requests", "resolution", "(", ".", ",", "and", "for", "from", "on", "to") && !p.done() {
 		return p.back(s)
 	}
 	name := []party{{peers: []ir.Peer{{Kind: ir.ClusterDNS, Span: p.span(s.i)}}}}
 	p.seqs("outgoing")
 	p.seqs("traffic|queries|lookups|requests|resolution")
 	f.to, f.sender = name, true
-	p.complement(f, roles{from: []string{"from", "for"}})
+	p.complement(f, roles{from: []string{"from", "for", "to"}})
 	if !p.ended() {
 		return p.back(s)
 	}
