@@ -174,6 +174,11 @@ func (p *parser) onePhrase(f *frame, r roles) (phraseKind, bool) {
 		f.from = list
 		return fromPhrase, ok
 	}
+	if f.deny && len(f.from)+len(f.to)+len(f.dirs) == 0 && len(r.to) > 0 && !p.isAt(1, "and", "or") && p.take("in") {
+		list, ok := p.parties(false)
+		f.to, f.dirs = list, []ir.End{ir.Ingress, ir.Egress}
+		return noPhrase, ok || p.back(s)
+	}
 	if len(f.from)+len(f.to) == 0 && len(r.to) > 0 && len(r.from) > 0 && p.seqs("in and|or out of", "into and|or out of", "to and|or from") {
 		list, ok := p.parties(false)
 		f.to, f.dirs = list, []ir.End{ir.Ingress, ir.Egress}

@@ -267,8 +267,9 @@ func (p *parser) infinitive(f *frame) bool {
 // "A from B", "A access to B", "access to B".
 func (p *parser) block(f *frame) bool {
 	s := p.save()
-	if p.seqs("all by default", "everything by default", "everything", "all") && p.ended() {
-		return p.denySides(f)
+	if p.seqs("all", "everything") && p.is("in", "by", ".", ",", ";", ")") {
+		p.complement(f, roles{to: []string{"to"}})
+		return p.ended() && len(f.from) == 0 && (len(f.to) == 0 || len(f.dirs) == 2) && p.denySides(f)
 	}
 	p.back(s)
 	if p.flow(f) && p.ended() {
