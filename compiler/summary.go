@@ -36,7 +36,7 @@ func (r *Result) Report() *report.Report {
 			out.Intents = append(out.Intents, r.intent(set, intent, carried))
 		}
 	}
-	if r.Program != nil && len(r.files) > 0 {
+	if len(r.files) > 0 && len(r.Inventory.Workloads) > 0 {
 		after := reach.New(r.Inventory, slices.Concat(r.before, r.Policies), reach.Options{})
 		decide := func(e *reach.Engine) func(ir.Flow) bool {
 			return func(f ir.Flow) bool { return e.Decide(f).Allowed }
