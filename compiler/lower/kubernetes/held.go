@@ -32,7 +32,18 @@ func (l *lowerer) held(p *plot, c *class) {
 		l.heldAt(p, c, l.endpoint(c.workload))
 		return
 	}
-	for _, b := range c.cell {
+	boxes := slices.Clone(c.cell)
+	for _, q := range l.inv.Policies {
+		if q.Namespace() == p.namespace.Name && isolates(q.NetworkPolicy, p.end) {
+			boxes = append(boxes, intersect(c.cell, selected(q.NetworkPolicy))...)
+		}
+	}
+	seen := map[string]bool{}
+	for _, b := range boxes {
+		if seen[b.String()] || l.identity(p.namespace, b) {
+			continue
+		}
+		seen[b.String()] = true
 		for _, labels := range examples(b) {
 			l.heldAt(p, c, ir.Endpoint{Namespace: p.namespace, Labels: labels})
 		}

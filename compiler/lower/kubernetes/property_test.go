@@ -259,7 +259,7 @@ func (d *drawn) endpoints() []ir.Endpoint {
 	for _, n := range append(slices.Clone(d.inv.Namespaces), other) {
 		for _, labels := range []map[string]string{nil, {"tier": "web"}, {"tier": "db", "app": "nobody"}, {"k8s-app": "nobody", "app": "w9"}} {
 			// Who has the labels of a workload is one of its pods.
-			if !slices.ContainsFunc(sel.in[n.Name], func(w *inventory.Workload) bool { b, _, ok := sel.of(w, nil); return !ok || b.meets(labels) }) {
+			if !slices.ContainsFunc(sel.in[n.Name], func(w *inventory.Workload) bool { b, _, ok := sel.of(w, nil); return !ok || b.meets(labels) }) && !d.identity(n.Name, labels) {
 				out = append(out, ir.Endpoint{Namespace: n, Labels: labels})
 			}
 		}
