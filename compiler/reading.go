@@ -106,6 +106,7 @@ func connections(inv *inventory.Inventory) []verify.Conn {
 	}
 	return out
 }
+
 // cut says whether an intent lists the connection under cuts:, as something that
 // it may cut.
 func (r *Result) cut(c verify.Conn) bool {
