@@ -87,12 +87,12 @@ func (t *text) intents() {
 	if s.Holds == 1 {
 		hold = "holds already"
 	}
-	t.heading("Intents", counts(s.Compiled, "compiled", s.Holds, hold, s.Refused, "refused"))
+	t.heading("Intents", counts(s.Compiled, t.word(Compiled), s.Holds, hold, s.Refused, "refused"))
 	const in = 12
 	for _, i := range t.r.Intents {
 		place := t.place(diag.Position{File: i.File, Line: i.Line})
 		t.line("")
-		status := pad("  "+Escape(string(i.Status)), in)
+		status := pad("  "+Escape(t.word(i.Status)), in)
 		t.line("%s%s  %s", t.paint(statusStyle[i.Status], status), t.paint(bold, Escape(i.Name)), t.paint(dim, place))
 		t.hang("", in, "", `"`+flat(i.Statement)+`"`)
 		t.field("reads as", i.ReadsAs, in)
@@ -104,6 +104,15 @@ func (t *text) intents() {
 			t.hang(pad("", in)+d.Severity.String()+":", in+len(d.Severity.String())+2, severityStyle[d.Severity], flat(d.Message)+" ["+Escape(string(d.ID))+"]")
 		}
 	}
+}
+
+// word is a status as people read it: where nothing was written, an intent that
+// is not at fault itself was understood, and no more.
+func (t *text) word(s Status) string {
+	if s == Compiled && t.r.Summary.Errors > 0 {
+		return "read"
+	}
+	return string(s)
 }
 
 // field writes a name and its values, one below the other.
