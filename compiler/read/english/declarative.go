@@ -248,7 +248,9 @@ func (p *parser) subjectClause(f *frame, from int, onlyWord bool) bool {
 			f.dirs = []ir.End{ir.Egress}
 		}
 	}
-	p.subject = subject
+	if p.subject = subject; everybody(subject) && !everybody(f.from) && !everybody(f.to) {
+		p.subject = nil // an exception was taken out of it
+	}
 	return p.add(*f, from)
 }
 
@@ -262,15 +264,18 @@ func (p *parser) ownPods(f *frame, subject []party) {
 	if q.Kind != ir.Pods || q.In != nil || len(q.Labels) > 0 || !slices.ContainsFunc(p.tokens[:p.i], func(t token) bool { return t.word == "no" && t.end <= q.Span.Start+1 || t.start == q.Span.Start }) {
 		return
 	}
-	own := p.own(q.Span)
-	own.Minus = q.Minus
 	if p.everyClusterPod(q.Span) {
 		return
 	}
-	if len(f.to) > 0 && samePeer(f.to[0].peers[0], q) {
-		f.to = []party{{peers: []ir.Peer{own}}}
+	own := func(list []party) []party {
+		q := p.own(q.Span)
+		q.Minus = list[0].peers[0].Minus
+		return []party{{peers: []ir.Peer{q}}}
+	}
+	if len(f.to) > 0 && f.to[0].peers[0].Kind == ir.Pods && f.to[0].peers[0].Span == q.Span {
+		f.to = own(f.to)
 	} else if len(f.from) > 0 && (len(f.to) == 0 || !arePods(all(f.to))) {
-		f.from = []party{{peers: []ir.Peer{own}}}
+		f.from = own(f.from)
 	}
 }
 

@@ -3,6 +3,7 @@ package english
 import (
 	"slices"
 
+	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/ir"
 )
 
@@ -283,7 +284,7 @@ func (p *parser) prepList(prepositions []string, f *frame, kind phraseKind) ([]p
 // tail takes what may follow a clause's phrases: exceptions, exclusives,
 // emphasis, DNS, both directions.
 func (p *parser) tail(f *frame) bool {
-	s := p.save()
+	s, before := p.save(), *f
 	n := len(f.exceptFrom) + len(f.exceptTo) + len(f.exceptPorts)
 	switch {
 	case p.seqs(",? without any? exception|exceptions", ",? whatsoever", ",? under no circumstances", ",? no matter what", "at all times"):
@@ -298,8 +299,10 @@ func (p *parser) tail(f *frame) bool {
 		return true
 	case p.elseTail(f):
 		return true
-	case p.exceptTail(f) && !(len(f.from)+len(f.to) == 0 && p.is("to", "from")) && len(f.exceptFrom)+len(f.exceptTo)+len(f.exceptPorts) > n || f.dns != "" && p.i > s.i:
-		return true
+	case p.exceptTail(f) && !(len(f.from)+len(f.to) == 0 && p.is("to", "from")):
+		if len(f.exceptFrom)+len(f.exceptTo)+len(f.exceptPorts) > n || f.dns != "" || takenOut(f, &before) {
+			return true
+		}
 	}
 	p.back(s)
 	return false
@@ -419,6 +422,7 @@ func (p *parser) exceptTail(f *frame) bool {
 	for {
 		s2 := p.save()
 		var dest *[]party
+		bare := !p.is("from", "by", "to")
 		kind := p.exceptKind(f)
 		switch kind {
 		case fromPhrase:
@@ -429,9 +433,16 @@ func (p *parser) exceptTail(f *frame) bool {
 		if ports, ok := p.ports(false); ok && (kind == noPhrase || kind == portPhrase) {
 			f.exceptPorts = append(f.exceptPorts, ports...)
 		} else if dest == nil {
-			p.back(s2)
-			return p.back(s)
+			list, ok := p.parties(false)
+			if !ok || p.beginsClause() || !p.exceptParty(f, list) {
+				p.back(s2)
+				return p.back(s)
+			}
+			return true
 		} else if list, ok := p.parties(false); ok && !p.beginsClause() {
+			if bare && kind == fromPhrase && len(f.from) == 0 && everybody(f.to) && partOf(all(list), f.to[0].peers[0]) {
+				p.errorf(diag.ReadAmbiguous, p.span(s2.i), "the exception could be who is reached, or who may reach", "write \"except from A\", or a sentence of its own")
+			}
 			if len(list) == 1 && list[0].peers[0].Kind == ir.ClusterDNS && f.deny && len(list[0].ports) == 0 {
 				f.dns = ir.DNSKeep
 			} else {

@@ -303,6 +303,7 @@ func (p *parser) closeFlow(from, to []ir.Peer, ports, except []ir.Port, f frame)
 		p.errorf(diag.ReadAmbiguous, f.span, "it does not say which two sides are meant", "repeat the names")
 		return
 	}
+	from, to = p.widen(from, to)
 	c := &ir.Close{End: ir.Ingress, Subject: to, Firm: true, Span: f.span}
 	other := from
 	if !arePods(to) || dnsOnly(to) && arePods(from) {
@@ -440,6 +441,10 @@ func (p *parser) closeInward(f frame, from []ir.Peer, flows []flow) {
 // emitDeny is a prohibition. Between two named sides it is firm; of everybody
 // it is soft, so that other statements may open what it closes.
 func (p *parser) emitDeny(f frame) {
+	if doubtful(f) {
+		p.errorf(diag.ReadAmbiguous, f.span, "the exception could be about either side", "write the exception as a sentence of its own")
+		return
+	}
 	everyTo, everyFrom := len(f.to) == 0 || anybody(f.to), len(f.from) == 0 || anybody(f.from)
 	if len(f.exceptFrom) > 0 && everyTo && !everyFrom || len(f.exceptTo) > 0 && everyFrom && !everyTo && arePods(all(f.to)) {
 		p.errorf(diag.ReadAmbiguous, f.span, "the exception is about the other side of what is blocked", "write the exception as a sentence of its own")

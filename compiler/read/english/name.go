@@ -45,6 +45,7 @@ func (p *parser) everyPod() ([]ir.Peer, bool) {
 		if p.is("of", "in", "from", "label", "labelled", "with") && !p.is("from", "with") || p.nounNext() {
 			return nil, false
 		}
+		p.unscoped = append(p.unscoped, p.span(from))
 		return []ir.Peer{p.own(p.span(from))}, true
 	}
 	return nil, false

@@ -173,7 +173,7 @@ func (p *parser) minus(out []ir.Peer) {
 		return
 	}
 	list, ok := p.parties(false)
-	if !ok {
+	if !ok || !partOf(all(list), out[0]) {
 		p.back(s)
 		return
 	}
@@ -183,6 +183,9 @@ func (p *parser) minus(out []ir.Peer) {
 			return
 		}
 		out[0].Minus = append(out[0].Minus, n.peers...)
+	}
+	if p.tokens[s.i].word == "without" { // "pods without label x" are the namespace's, as those with it
+		p.unscoped = slices.DeleteFunc(p.unscoped, func(u ir.Span) bool { return u == out[0].Span })
 	}
 }
 

@@ -38,6 +38,8 @@ type parser struct {
 	rules   []ir.Rule
 	owner   []int // per rule, the frame it is from
 	number  int   // of the sentence
+	// unscoped are the phrases that say "every pod" and no namespace: see widen.
+	unscoped []ir.Span
 }
 
 // maxSteps is far more than any sentence that people write needs.

@@ -1,0 +1,119 @@
+package english
+
+import (
+	"slices"
+
+	"github.com/kubeteus/kubeteus/compiler/diag"
+	"github.com/kubeteus/kubeteus/compiler/ir"
+)
+
+// This file decides whom an exception is taken from, and how far "every pod"
+// goes.
+
+// widen gives the other side of a prohibition its full reach: "every pod" of a
+// rule's own side means the set's namespace, but who is kept from something, or
+// what somebody is kept from, is every pod of the cluster.
+func (p *parser) widen(from, to []ir.Peer) ([]ir.Peer, []ir.Peer) {
+	wide := func(peers []ir.Peer) []ir.Peer {
+		peers = slices.Clone(peers)
+		for i, q := range peers {
+			if q.Kind == ir.Pods && len(q.Labels) == 0 && slices.Contains(p.unscoped, q.Span) {
+				peers[i].In = nil
+			}
+		}
+		return peers
+	}
+	switch {
+	case subset(from, to) && subset(to, from):
+		return from, to
+	case arePods(to) && !dnsOnly(to) && !slices.EqualFunc(from, wide(from), samePeer):
+		return wide(from), to
+	case arePods(from) && !p.foreigners(from):
+		return from, wide(to)
+	}
+	return from, to
+}
+
+// everybody says whether the list is one phrase that means all of a kind, which
+// an exception can be taken from.
+func everybody(list []party) bool {
+	if len(list) != 1 || len(list[0].peers) != 1 {
+		return false
+	}
+	q := list[0].peers[0]
+	return len(q.Minus) == 0 && (q.Kind == ir.Pods || q.Kind == ir.World || q.Kind == ir.Anybody)
+}
+
+// partOf says whether peers can be among what q means: no pod is outside, and no
+// pod of one namespace is a pod of another.
+func partOf(peers []ir.Peer, q ir.Peer) bool {
+	return len(peers) > 0 && !slices.ContainsFunc(peers, func(x ir.Peer) bool {
+		switch {
+		case q.Kind == ir.Anybody:
+			return false
+		case q.Kind == ir.World:
+			return x.Kind != ir.CIDR && x.Kind != ir.Domain
+		case x.Kind == ir.Workload || x.Kind == ir.ServiceAccount:
+			return !inside(q.In, []string{x.Namespace})
+		case x.Kind == ir.Pods && x.In != nil && len(x.In.Names) > 0:
+			return !inside(q.In, x.In.Names)
+		}
+		return !arePods([]ir.Peer{x})
+	})
+}
+
+// inside says whether in could hold each of the named namespaces.
+func inside(in *ir.Namespaces, spaces []string) bool {
+	if in == nil {
+		return true
+	}
+	return !slices.ContainsFunc(spaces, func(s string) bool {
+		return len(in.Names) > 0 && !slices.Contains(in.Names, s) || slices.Contains(in.Not, s)
+	})
+}
+
+// exceptParty takes an exception without a preposition out of the side that it
+// can be part of: "no pod may reach the internet except mailer". It fails where
+// neither side can have it, and refuses where both can.
+func (p *parser) exceptParty(f *frame, list []party) bool {
+	if slices.ContainsFunc(list, func(n party) bool { return len(n.ports) > 0 }) {
+		return false
+	}
+	peers := all(list)
+	from := everybody(f.from) && partOf(peers, f.from[0].peers[0])
+	to := everybody(f.to) && partOf(peers, f.to[0].peers[0])
+	switch {
+	case from && to:
+		p.errorf(diag.ReadAmbiguous, f.span, "the exception could be about either side", "write the exception as a sentence of its own")
+	case from:
+		f.from = without(f.from[0], peers)
+	case to:
+		f.to = without(f.to[0], peers)
+	default:
+		return false
+	}
+	return true
+}
+
+func without(n party, peers []ir.Peer) []party {
+	n.peers = slices.Clone(n.peers)
+	n.peers[0].Minus = peers
+	return []party{n}
+}
+
+// doubtful says whether an exception that the words attach to one side could as
+// well be about the other: "no pod may reach pods of x except mailer".
+func doubtful(f frame) bool {
+	for _, sides := range [][2][]party{{f.from, f.to}, {f.to, f.from}} {
+		has, lacks := sides[0], sides[1]
+		if len(has) == 1 && len(has[0].peers) == 1 && len(has[0].peers[0].Minus) > 0 && everybody(lacks) && partOf(has[0].peers[0].Minus, lacks[0].peers[0]) && has[0].peers[0].Span.End > lacks[0].peers[0].Span.End {
+			return true
+		}
+	}
+	return false
+}
+
+// takenOut says whether an exception was taken out of a side since before.
+func takenOut(f, before *frame) bool {
+	return everybody(before.from) && !everybody(f.from) || everybody(before.to) && !everybody(f.to)
+}
