@@ -57,7 +57,5 @@ const (
 
 	// Lock and overlay.
 	LockSyntax   ID = "KT7001" // kubeteus.lock does not parse
-	LockStale    ID = "KT7002" // the lock does not belong to the overlay
-	OverlayDrift ID = "KT7003" // the overlay is not what the intents say
 	OverlayAlien ID = "KT7004" // a file in the way that is not kubeteus's own
 )
