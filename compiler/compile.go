@@ -29,7 +29,7 @@ const LockName = "kubeteus.lock"
 // the project, the folder that holds the intents.
 type Options struct {
 	Project   fs.FS
-	Intents   string // the folder of intent sets, or one file of it; "" means intents
+	Intents   string // the folder of intent sets; "" means intents
 	Overlay   string // the folder written; "" means policies
 	Manifests []load.Tree
 	Inventory []load.Tree
@@ -62,7 +62,6 @@ type Result struct {
 	Policies   []policy.Object // as decoded from the encoded overlay
 	Changes    []emit.Change   // where the overlay on disk differs
 	LockChange string          // how the lock on disk differs, as a unified diff
-	Written    []string        // paths written, relative to the project
 	Diags      diag.List       // sorted
 	Clean      bool            // every pass was clean
 
@@ -198,7 +197,7 @@ func (r *Result) emit(ctx context.Context, o Options) error {
 	if disk.Root == nil {
 		return nil
 	}
-	r.Written, err = emit.Write(ctx, disk.Root, disk.Overlay, r.files, path.Join(disk.Prefix, r.LockPath), data)
+	_, err = emit.Write(ctx, disk.Root, disk.Overlay, r.files, path.Join(disk.Prefix, r.LockPath), data)
 	return r.alien(err)
 }
 

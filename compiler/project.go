@@ -18,13 +18,7 @@ import (
 // sets, the lock, the inventory.
 
 // folder is where the intents and the lock lie.
-func folder(o Options) string {
-	p := path.Clean(or(o.Intents, "intents"))
-	if ext := path.Ext(p); ext == ".yaml" || ext == ".yml" {
-		return path.Dir(p)
-	}
-	return p
-}
+func folder(o Options) string { return path.Clean(or(o.Intents, "intents")) }
 
 // load parses the intent sets and the lock and gathers the inventory.
 func (r *Result) load(ctx context.Context, o Options) error {
@@ -49,24 +43,21 @@ func (r *Result) load(ctx context.Context, o Options) error {
 }
 
 func (r *Result) intentSets(o Options) error {
-	p := path.Clean(or(o.Intents, "intents"))
-	files := []string{p}
-	if p == folder(o) {
-		entries, err := fs.ReadDir(o.Project, p)
-		if err != nil {
-			return err
+	p := folder(o)
+	entries, err := fs.ReadDir(o.Project, p)
+	if err != nil {
+		return err
+	}
+	var files []string
+	for _, e := range entries {
+		if ext := path.Ext(e.Name()); (ext == ".yaml" || ext == ".yml") && !strings.HasPrefix(e.Name(), ".") {
+			files = append(files, path.Join(p, e.Name()))
 		}
-		files = nil
-		for _, e := range entries {
-			if ext := path.Ext(e.Name()); (ext == ".yaml" || ext == ".yml") && !strings.HasPrefix(e.Name(), ".") {
-				files = append(files, path.Join(p, e.Name()))
-			}
-		}
-		if len(files) == 0 {
-			r.Diags = append(r.Diags, diag.Errorf(diag.IntentEmpty, diag.Position{File: p}, "no intent file: the folder holds no .yaml file").
-				Hint("commit a file such as %s/shop.yaml; `kubeteus schema` prints its format", p))
-			return nil
-		}
+	}
+	if len(files) == 0 {
+		r.Diags = append(r.Diags, diag.Errorf(diag.IntentEmpty, diag.Position{File: p}, "no intent file: the folder holds no .yaml file").
+			Hint("commit a file such as %s/shop.yaml; `kubeteus schema` prints its format", p))
+		return nil
 	}
 	for _, name := range files {
 		data, err := readLimited(o.Project, name)

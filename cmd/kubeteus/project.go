@@ -37,8 +37,9 @@ func projectFlags() []cli.Flag {
 	}
 }
 
-// openProject finds the project from the argument: the intents folder, one file
-// of it, or the folder that holds intents/.
+// openProject finds the project from the argument: the intents folder, the folder
+// that holds intents/, or a file of the intents folder, which stands for the whole
+// of it, since one overlay carries all intents of a project.
 func openProject(c *cli.Context, arg string) (*project, error) {
 	if arg == "" {
 		arg = "."
@@ -54,12 +55,15 @@ func openProject(c *cli.Context, arg string) (*project, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !info.IsDir() {
+		abs = filepath.Dir(abs)
+	}
 	p := &project{dir: filepath.Dir(abs)}
 	inside := filepath.Base(abs)
-	if held, err := os.Stat(filepath.Join(abs, "intents")); info.IsDir() && err == nil && held.IsDir() {
+	if held, err := os.Stat(filepath.Join(abs, "intents")); err == nil && held.IsDir() {
 		p.dir, inside = abs, "intents"
-	} else if !info.IsDir() {
-		p.dir, inside = filepath.Dir(p.dir), filepath.Join(filepath.Base(p.dir), inside)
+	} else if arg == "." && inside != "intents" {
+		return nil, misused("run it where intents/ lies, or give the folder: kubeteus compile ./intents", "there is no intents folder here")
 	}
 	root, err := p.open(p.dir)
 	if err != nil {
