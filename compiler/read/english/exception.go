@@ -117,3 +117,30 @@ func doubtful(f frame) bool {
 func takenOut(f, before *frame) bool {
 	return everybody(before.from) && !everybody(f.from) || everybody(before.to) && !everybody(f.to)
 }
+
+// others leaves the set's own namespace out of "all namespaces except x" where
+// that is kept from its pods: what moves within it comes from no other one.
+func (p *parser) others(peers, side []ir.Peer) []ir.Peer {
+	if p.namespace == "" || p.foreigners(side) {
+		return peers
+	}
+	peers = slices.Clone(peers)
+	for i, q := range peers {
+		if q.Kind != ir.Pods || q.In == nil || len(q.In.Not) == 0 || len(q.In.Names) > 0 || slices.Contains(q.In.Not, p.namespace) {
+			continue
+		}
+		in := *q.In
+		in.Not = append(slices.Clone(in.Not), p.namespace)
+		peers[i].In = &in
+		p.note(q.Span, "traffic within namespace "+p.namespace+" is left as it is")
+	}
+	return peers
+}
+
+// minus is what is taken out of the list's phrases.
+func minus(list []party) (out []ir.Peer) {
+	for _, q := range all(list) {
+		out = append(out, q.Minus...)
+	}
+	return out
+}

@@ -124,9 +124,13 @@ func (p *parser) entering(f *frame) bool {
 			return p.back(s)
 		}
 		g.only = false
+		words := p.tokens[s.i:p.i]
 		p.complement(f, r)
 		if len(f.from)+len(f.to) == 0 {
 			return p.back(s)
+		}
+		if !g.not && !f.deny {
+			f.obliged(words)
 		}
 	default:
 		return p.back(s)
@@ -187,4 +191,21 @@ func (p *parser) onlyOf() bool {
 	}
 	f.from, f.to = slices.Clone(f.from), slices.Clone(f.to)
 	return p.add(f, from)
+}
+
+// obliged takes "all traffic to B must come from A", where words are those from
+// the modal to the verb: what must come from A comes from nobody else.
+func (f *frame) obliged(words []token) {
+	has := func(any ...string) bool {
+		return slices.ContainsFunc(words, func(t token) bool { return slices.Contains(any, t.word) })
+	}
+	if has("may", "can", "able", "allowed", "free") || !f.every && !has("must", "should", "shall", "have", "need") {
+		return
+	}
+	switch {
+	case has("come", "comes", "coming") && len(f.from) > 0:
+		f.onlyFrom = true
+	case has("go", "goes", "going") && len(f.to) > 0:
+		f.onlyTo = true
+	}
 }

@@ -402,6 +402,9 @@ func (p *parser) bare(g *frame) bool {
 		return p.back(s)
 	}
 	g.bareElse = true
+	if slices.ContainsFunc(p.frames, func(o frame) bool { return o.sentence == p.number && o.toward != "" && o.toward != g.toward }) {
+		p.errorf(diag.ReadAmbiguous, p.span(s.i), "\"nothing else\" could be about the one direction or about both", "say it of each direction")
+	}
 	g.onlyFrom, g.onlyTo = g.onlyFrom || g.toward == ir.Ingress, g.onlyTo || g.toward == ir.Egress
 	return true
 }

@@ -196,6 +196,9 @@ func (p *parser) allow(f *frame, only bool) bool {
 		if f.bareElse {
 			p.errorf(diag.ReadAmbiguous, p.span(at.i), "\"nothing else\" could mean that the one reaches nothing else, or that nothing else reaches the other", "write \"A may only reach B\", or \"only A may reach B\"")
 		}
+		if only && f.toward == ir.Ingress && arePods(all(f.from)) {
+			p.errorf(diag.ReadAmbiguous, p.span(at.i), "it could mean that nothing else reaches the one, or that the other reaches nothing else", "write \"only A may reach B\", or \"A may only reach B\"")
+		}
 		return !f.deny || !f.onlyFrom
 	}
 	*f = g
@@ -272,7 +275,7 @@ func (p *parser) block(f *frame) bool {
 		return p.ended() && len(f.from) == 0 && (len(f.to) == 0 || len(f.dirs) == 2) && p.denySides(f)
 	}
 	p.back(s)
-	if p.flow(f) && p.ended() {
+	if (p.everything(f) || p.flow(f)) && p.ended() {
 		switch {
 		case len(f.from) > 0 && len(f.to) > 0:
 			return true

@@ -28,6 +28,9 @@ func (p *parser) emit(f frame) {
 		return
 	}
 	f.allBut()
+	if dnsOnly(all(f.to)) && anybody(f.from) { // "DNS for everybody"
+		f.from = []party{{peers: []ir.Peer{p.own(f.span)}}}
+	}
 	spread(&f)
 	for _, s := range f.from {
 		for _, d := range f.to {
@@ -239,6 +242,9 @@ func (p *parser) emitAllow(f frame) {
 	}
 	if len(f.exceptFrom)+len(f.exceptTo)+len(f.exceptPorts) > 0 {
 		p.emitExceptions(f, exclusive)
+	} else if m := minus(f.to); !exclusive && len(m) > 0 && arePods(m) {
+		f.exceptTo = []party{{peers: m}}
+		p.emitExceptions(f, exclusive)
 	}
 	if f.onlyFrom {
 		p.closeSources(f, flows)
@@ -304,6 +310,7 @@ func (p *parser) closeFlow(from, to []ir.Peer, ports, except []ir.Port, f frame)
 		return
 	}
 	from, to = p.widen(from, to)
+	from, to = p.others(from, to), p.others(to, from)
 	c := &ir.Close{End: ir.Ingress, Subject: to, Firm: true, Span: f.span}
 	other := from
 	if !arePods(to) || dnsOnly(to) && arePods(from) {
@@ -344,6 +351,11 @@ func (p *parser) closeSources(f frame, flows []flow) {
 		}
 		if !arePods(d) || dnsOnly(d) {
 			p.closeOthers(f, d, from, ports)
+			for _, n := range flows {
+				if len(n.ports) > 0 && !f.scoped && subset(d, n.to) {
+					p.closeFlow(n.from, d, nil, n.ports, f)
+				}
+			}
 			continue
 		}
 		c := &ir.Close{End: ir.Ingress, Subject: d, Except: except, Firm: true, Span: f.span}
@@ -401,6 +413,10 @@ func (p *parser) closeDestinations(f frame, flows []flow) {
 	from := all(f.from)
 	if !arePods(from) {
 		p.closeInward(f, from, flows)
+		return
+	}
+	if p.namespace != "" && p.foreigners(from) && slices.ContainsFunc(from, func(q ir.Peer) bool { return q.Kind == ir.Pods && len(q.Labels) == 0 }) {
+		p.errorf(diag.ReadAmbiguous, f.span, "it could restrict all that another namespace sends, or only what it sends into this one", "write \"block A from all pods of this namespace except B\", or put it in an intent set of that namespace")
 		return
 	}
 	var except []ir.Traffic

@@ -102,10 +102,6 @@ func (p *parser) spaces() (in *ir.Namespaces, explicit, ok bool) {
 		if p.isAt(-1, "namespace") && p.seqs("except for?", "other than", "but not?", "apart from") {
 			if names, ok := p.spaceNames(); ok {
 				p.take("namespace")
-				// What moves within the set's own namespace comes from no other one.
-				if p.namespace != "" && !slices.Contains(names, p.namespace) {
-					names = append(names, p.namespace)
-				}
 				return &ir.Namespaces{Not: names}, true, true
 			}
 		}

@@ -196,10 +196,15 @@ func (p *parser) copula(f *frame, g group) bool {
 	default:
 		return false
 	}
+	reserved, meant := p.isAt(-1, "reserved"), p.isAt(-1, "meant")
 	vague := f.deny && p.isAt(-1, "open", "available", "visible", "exposed", "closed", "there", "meant", "reserved")
 	f.swap()
 	f.toward = ir.Ingress
-	return p.received(f, g, openRoles) && !(vague && len(f.from) == 0)
+	if !p.received(f, g, openRoles) || vague && len(f.from) == 0 {
+		return false
+	}
+	f.onlyFrom = f.onlyFrom || reserved && !f.deny
+	return !meant || f.onlyFrom
 }
 
 // belongs is "belongs to A alone".
@@ -251,5 +256,8 @@ func (p *parser) accepts(f *frame, g group) bool {
 	}
 	p.noneFrom(f, acceptRoles)
 	p.complement(f, acceptRoles)
+	if (only || g.only) && f.onlyPort && len(f.from) > 0 && !anybody(f.from) { // "accepts only port 80 from A"
+		f.onlyFrom, f.onlyPort = true, false
+	}
 	return len(f.from) > 0 || f.onlyPort || f.deny
 }

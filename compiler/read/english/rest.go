@@ -63,6 +63,7 @@ func (p *parser) verdictOf(f *frame) bool {
 
 // restVerb is what nothing else may do: "reach them", "leaves them", "is allowed".
 func (p *parser) restVerb(f *frame) bool {
+	from := p.i
 	s := p.save()
 	p.verbGroup()
 	if p.takeVerb(vAllow) || p.take("allowed") {
@@ -84,8 +85,12 @@ func (p *parser) restVerb(f *frame) bool {
 	case p.takeVerb(vReach), p.takeVerb(vTo):
 		p.take("to", "with", "in", "into", "at")
 		if n := len(p.frames); n > 0 && p.is("it", "them") {
-			if to := all(p.frames[n-1].to); len(to) > 0 && arePods(to) {
+			to := all(p.frames[n-1].to)
+			if len(to) > 0 && arePods(to) {
 				p.topic = &topic{peers: to}
+			}
+			if p.is("it") && len(to) > 1 || p.is("them") && len(to) == 1 && to[0].Kind == ir.Workload {
+				p.errorf(diag.ReadAmbiguous, p.span(from), "it is not clear what "+p.tok().text+" refers to", "repeat the name")
 			}
 		}
 		list, ok := p.parties(false)

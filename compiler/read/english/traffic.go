@@ -291,3 +291,30 @@ func (p *parser) denySides(f *frame) bool {
 	}
 	return true
 }
+
+// everything is "everything coming into B", "everything from other namespaces":
+// traffic by another word. "Everything from B" alone could also be everything
+// that is kept from B.
+func (p *parser) everything(f *frame) bool {
+	s := p.save()
+	if !p.seqs("everything|anything") {
+		return false
+	}
+	switch {
+	case p.is("coming", "going", "originating", "destined", "sent", "leaving", "entering", "arriving", "to", "into"):
+		f.every = true
+		p.complement(f, flowRoles)
+		return len(f.from)+len(f.to) > 0 || p.back(s)
+	case p.take("from"):
+		list, ok := p.parties(false)
+		if !ok || !p.ended() && !p.is("to", "into") {
+			return p.back(s)
+		}
+		if f.from = list; p.ended() && !p.foreigners(all(list)) {
+			p.errorf(diag.ReadAmbiguous, p.span(s.i), "everything from there could be what comes from it, or everybody who is kept from it", "write \"all traffic from A\", or \"everybody from reaching A\"")
+		}
+		p.complement(f, roles{to: flowRoles.to})
+		return true
+	}
+	return p.back(s)
+}
