@@ -1,7 +1,7 @@
 // Package infer finds the connections that manifests declare without any
 // statement: environment values, arguments and ConfigMaps that name a Service,
 // Ingress and Gateway backends, Services that the control plane calls, scrape
-// annotations, and the peers of a StatefulSet.
+// annotations and monitors, and the peers of a StatefulSet.
 //
 // A declared connection is what an outage looks like before it happens: package
 // verify refuses to cut one that nobody asked to cut. So the package prefers to
@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/inventory"
@@ -303,6 +305,9 @@ func (f *finder) scrapes() {
 			servers = append(servers, w)
 		}
 	}
+	for _, server := range servers {
+		f.monitors(server)
+	}
 	scrape := func(annotations map[string]string) (int, string, bool) {
 		port, err := strconv.Atoi(annotations["prometheus.io/port"])
 		return port, fmt.Sprintf("annotation prometheus.io/port: %q", annotations["prometheus.io/port"]),
@@ -323,6 +328,63 @@ func (f *finder) scrapes() {
 			}
 		}
 	}
+}
+
+// monitors finds what a Prometheus server is told to scrape by the operator's
+// ServiceMonitors and PodMonitors.
+func (f *finder) monitors(server *inventory.Workload) {
+	for _, m := range f.inv.Monitors {
+		found := func(w *inventory.Workload, port int) {
+			if w != server {
+				f.found = append(f.found, Connection{server, w, port, "TCP", fmt.Sprintf("%s %s/%s", m.Kind, m.Namespace, m.Name), m.Origin})
+			}
+		}
+		for _, p := range m.Ports {
+			for _, s := range f.inv.Services {
+				if m.Kind != "ServiceMonitor" || !m.In(s.Namespace) || !m.Selector.Matches(labels.Set(s.Labels)) {
+					continue
+				}
+				for _, w := range f.pods[s] {
+					if port, ok := scraped(p, s, w); ok {
+						found(w, port)
+					}
+				}
+			}
+			for _, w := range f.inv.Workloads {
+				if m.Kind == "PodMonitor" && m.In(w.Namespace) && m.Selector.Matches(labels.Set(w.Labels)) {
+					if port, ok := scraped(p, nil, w); ok {
+						found(w, port)
+					}
+				}
+			}
+		}
+	}
+}
+
+// scraped is the pod port of w that a monitor's endpoint means, behind s if it is
+// not nil.
+func scraped(p inventory.MonitorPort, s *inventory.Service, w *inventory.Workload) (int, bool) {
+	if p.TargetNumber != 0 {
+		return p.TargetNumber, true
+	}
+	if s != nil && p.Name != "" {
+		for _, sp := range s.Ports {
+			if sp.Name == p.Name {
+				return sp.PodPort(w)
+			}
+		}
+		return 0, false
+	}
+	name := p.Name
+	if p.TargetName != "" {
+		name = p.TargetName
+	}
+	for _, cp := range w.Ports {
+		if name != "" && cp.Name == name {
+			return cp.Number, true
+		}
+	}
+	return 0, false
 }
 
 // isPrometheus says whether an image is a Prometheus server or an agent that

@@ -13,6 +13,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/labels"
+
 	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/policy"
 )
@@ -141,6 +143,37 @@ type Call struct {
 	Backend Backend
 }
 
+// Monitor is a ServiceMonitor or PodMonitor of the Prometheus operator
+// (monitoring.coreos.com/v1): what Prometheus servers are told to scrape.
+// Selector picks Services, or pods for a PodMonitor, by label in Namespaces; none
+// of these and not Everywhere means the monitor's own namespace.
+type Monitor struct {
+	Kind       string
+	Namespace  string
+	Name       string
+	Selector   labels.Selector
+	Namespaces []string
+	Everywhere bool
+	Ports      []MonitorPort
+	Origin     diag.Position
+}
+
+// MonitorPort is one endpoint: the name of a port of the Service (of the pod, for
+// a PodMonitor), or a container port by TargetNumber or TargetName.
+type MonitorPort struct {
+	Name         string
+	TargetNumber int
+	TargetName   string
+}
+
+// In says whether the monitor looks into the namespace.
+func (m *Monitor) In(namespace string) bool {
+	if m.Everywhere || len(m.Namespaces) == 0 && namespace == m.Namespace {
+		return true
+	}
+	return slices.Contains(m.Namespaces, namespace)
+}
+
 // Policy is a policy in force that kubeteus did not write for this project.
 type Policy struct {
 	policy.Object
@@ -172,6 +205,7 @@ type Inventory struct {
 	Services   []*Service
 	Ingresses  []*Ingress
 	Calls      []*Call
+	Monitors   []*Monitor
 	Policies   []*Policy
 	Facts      Facts
 
@@ -220,6 +254,9 @@ func Build(inv Inventory) *Inventory {
 	slices.SortFunc(inv.Policies, func(a, b *Policy) int { return cmp.Compare(a.Key(), b.Key()) })
 	slices.SortFunc(inv.Calls, func(a, b *Call) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), a.Backend.Origin.Compare(b.Backend.Origin))
+	})
+	slices.SortFunc(inv.Monitors, func(a, b *Monitor) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
 	})
 	inv.byName = map[string][]*Workload{}
 	inv.index = map[*Workload]int{}

@@ -39,6 +39,9 @@ func (l *loader) assemble() *inventory.Inventory {
 		case *inventory.Service:
 			v.Namespace = o.namespace
 			inv.Services = append(inv.Services, v)
+		case *inventory.Monitor:
+			v.Namespace = o.namespace
+			inv.Monitors = append(inv.Monitors, v)
 		case *inventory.Ingress:
 			v.Namespace = o.namespace
 			for i := range v.Backends {

@@ -216,6 +216,14 @@ kind: ValidatingWebhookConfiguration
 metadata: {name: hook}
 webhooks: [{clientConfig: {service: {name: hook, namespace: sys}}}]
 ---
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+metadata: {name: scrape}
+spec:
+  selector: {matchLabels: {team: a}, matchExpressions: [{key: tier, operator: NotIn, values: [x]}]}
+  namespaceSelector: {matchNames: [other]}
+  endpoints: [{port: metrics}, {targetPort: 9}, {targetPort: m}]
+---
 apiVersion: serving.knative.dev/v1
 kind: Service
 metadata: {name: not-ours}
@@ -245,6 +253,10 @@ metadata: {name: not-ours}
 	}
 	if c := inv.Calls[0]; c.Name != "hook" || c.Backend.Namespace != "sys" || c.Backend.Number != 443 {
 		t.Errorf("call %+v", c)
+	}
+	if m := inv.Monitors[0]; m.Namespace != "shop" || m.Selector.String() != "team=a,tier notin (x)" || !m.In("other") || m.In("shop") ||
+		fmt.Sprint(m.Ports) != "[{metrics 0 } { 9 } { 0 m}]" {
+		t.Errorf("monitor %+v", m)
 	}
 	if len(inv.Services) != 0 {
 		t.Errorf("services %+v", inv.Services)

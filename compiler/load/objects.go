@@ -140,6 +140,8 @@ func decoderOf(kind string) func(r *reader, v view, o *object) {
 	case "gateway.networking.k8s.io/HTTPRoute", "gateway.networking.k8s.io/GRPCRoute", "gateway.networking.k8s.io/TCPRoute",
 		"gateway.networking.k8s.io/TLSRoute", "gateway.networking.k8s.io/UDPRoute":
 		return readRoute
+	case "monitoring.coreos.com/ServiceMonitor", "monitoring.coreos.com/PodMonitor":
+		return readMonitor
 	case "apiextensions.k8s.io/CustomResourceDefinition":
 		return readCRD
 	case "apiregistration.k8s.io/APIService":
