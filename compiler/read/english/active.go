@@ -174,6 +174,10 @@ func (p *parser) reaches(f *frame, g group, r roles) bool {
 		return p.more(f, r)
 	}
 	p.complement(f, r)
+	if len(f.to) == 0 && f.onlyFrom && p.aimed == p.number && p.ended() {
+		f.to = p.target
+		return true
+	}
 	if len(f.to) == 0 && f.deny && p.i > 0 {
 		return p.ended()
 	}

@@ -342,7 +342,7 @@ func (p *parser) elseTail(f *frame) bool {
 	g.wide = true
 	to := p.is("to")
 	switch {
-	case p.seqs("nobody else", "no other client|clients|source|sources|pod|pods|workload|workloads|service|services|app|apps|caller|callers", "no one else", "not from? anything|anybody|anywhere else", "from nowhere else", "from nobody else", "from nothing else", "not from other pods|sources|clients"):
+	case p.seqs("nobody else", "no other client|clients|source|sources|pod|pods|workload|workloads|service|services|app|apps|caller|callers", "no one else", "not from? anything|anybody|anywhere else", "from|by nobody|nothing else", "from nowhere else", "from|by no one else", "from nothing else", "not from other pods|sources|clients"):
 		g.onlyFrom = true
 	case p.seqs("on? no other port", "nothing on? any? other port", "not on? any? other port"):
 		g.onlyPort = true

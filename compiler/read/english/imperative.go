@@ -158,6 +158,7 @@ func (p *parser) denyAll(from int) bool {
 // from A to B", "A to B on port P", "DNS".
 func (p *parser) allow(f *frame, only bool) bool {
 	s := p.save()
+	let := p.isAt(-1, "let", "lets", "letting") // "let A reach B, nothing else" is about A
 	only = p.take("only") || only
 	if p.flowDNS(f) {
 		return !only
@@ -193,7 +194,7 @@ func (p *parser) allow(f *frame, only bool) bool {
 	f.toward = ""
 	g := *f
 	if p.infinitive(f) {
-		if f.bareElse {
+		if f.bareElse && !let {
 			p.errorf(diag.ReadAmbiguous, p.span(at.i), "\"nothing else\" could mean that the one reaches nothing else, or that nothing else reaches the other", "write \"A may only reach B\", or \"only A may reach B\"")
 		}
 		if only && f.toward == ir.Ingress && arePods(all(f.from)) {

@@ -115,7 +115,7 @@ incoming outgoing incoming/outgoing both directions direction policy rule defaul
 possible necessary longer where who which that whose them each another one longer account sa serviceaccount running runs run pods included including excepted plus without exception circumstances whatsoever under any down up
 everything unaffected unchanged fine ok okay alone works working continue continues unrestricted remain remains normal before usual untouched concern free belongs belong meant reserved provided target given whether public visitors users clients
 create add write apply set make policy policies rule rules want ensure sure would like default-deny deny-all allow-all vice versa reverse way around mutually pair lookup lookups resolution name names resolve resolving responses answer answers so people themselves
-per plain reader still entire whole i we between back there regardless including destination source`
+per plain because since reader still entire whole i we between back there regardless including destination source`
 
 var lexicon = func() map[string]bool {
 	m := set(spelled)

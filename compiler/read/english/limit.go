@@ -37,6 +37,7 @@ func (p *parser) isolate(from int) bool {
 	p.about(list)
 	p.complement(&f, roles{})
 	if down && p.explained() {
+		p.aim(list)
 		return true
 	}
 	return p.denySides(&f) && p.add(f, from)
@@ -49,6 +50,13 @@ func (p *parser) explained() bool {
 	ok := p.is("so", ":", "-") || p.is("only")
 	p.back(s)
 	return ok
+}
+
+// aim makes list what the clause after "so that" is about: who may connect there
+// may connect to it.
+func (p *parser) aim(list []party) {
+	p.about(list)
+	p.target, p.aimed = list, p.number
 }
 
 // limit is "restrict access to B to A", "limit ingress of B to A", "limit
@@ -84,7 +92,7 @@ func (p *parser) limitSo() bool {
 	if !ok || !p.explained() {
 		return p.back(s)
 	}
-	p.about(list)
+	p.aim(list)
 	return true
 }
 
@@ -99,7 +107,10 @@ func (p *parser) limited(f *frame, list []party, egress bool) bool {
 	p.seqs("from")
 	if ports, ok := p.ports(true); ok && !egress && !p.is("of", "on") {
 		f.to, f.ports, f.onlyPort = list, ports, true
-		p.complement(f, roles{})
+		p.complement(f, roles{from: []string{"from"}})
+		if len(f.from) > 0 && !anybody(f.from) {
+			f.onlyFrom, f.onlyPort = true, false
+		}
 		return true
 	}
 	other, ok := p.parties(false)

@@ -36,8 +36,10 @@ type parser struct {
 	subject []party   // of the declarative clause before, for "... but must not ..."
 	header  []ir.Peer // "Backend: ..." names whom the clauses are about
 	rules   []ir.Rule
-	owner   []int // per rule, the frame it is from
-	number  int   // of the sentence
+	owner   []int   // per rule, the frame it is from
+	number  int     // of the sentence
+	target  []party // "lock down B so that ...": what those may reach who may connect
+	aimed   int     // in which sentence
 	// unscoped are the phrases that say "every pod" and no namespace: see widen.
 	unscoped []ir.Span
 }

@@ -1,6 +1,9 @@
 package english
 
 import (
+	"slices"
+
+	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/ir"
 )
 
@@ -80,6 +83,14 @@ func (p *parser) received(f *frame, g group, r roles) bool {
 	}
 	p.noneFrom(f, r)
 	p.complement(f, r)
+	if f.onlyTo && !f.deny && slices.ContainsFunc(f.to, func(n party) bool { return n.named }) {
+		switch {
+		case len(f.from) == 0 && len(f.to) == 1: // "only port 80 of B is open"
+			f.onlyTo, f.onlyPort = false, true
+		case arePods(all(f.from)):
+			p.errorf(diag.ReadAmbiguous, f.to[0].peers[0].Span, "the port could be all that they reach there, or all that they reach", "write \"A may reach B on port P only\", or \"A may only reach port P of B\"")
+		}
+	}
 	if f.onlyPort && len(f.from) > 0 && !anybody(f.from) && !f.onlyTo {
 		f.onlyFrom, f.onlyPort = true, false
 	}

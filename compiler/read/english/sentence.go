@@ -43,6 +43,7 @@ func (p *parser) sentence() bool {
 
 // rejoin goes on after a clause: the end, or a separator and another clause.
 func (p *parser) rejoin() bool {
+	p.reason()
 	if p.done() || p.is(".") {
 		return true
 	}
