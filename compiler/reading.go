@@ -12,6 +12,7 @@ import (
 	"github.com/kubeteus/kubeteus/compiler/inventory"
 	"github.com/kubeteus/kubeteus/compiler/ir"
 	"github.com/kubeteus/kubeteus/compiler/lock"
+	"github.com/kubeteus/kubeteus/compiler/names"
 	"github.com/kubeteus/kubeteus/compiler/read"
 	"github.com/kubeteus/kubeteus/compiler/read/english"
 	"github.com/kubeteus/kubeteus/compiler/verify"
@@ -30,6 +31,7 @@ func (r *Result) read(ctx context.Context, o Options) error {
 		entries[e.Set+"\x00"+e.Intent] = e
 	}
 	for _, s := range r.Sets {
+		r.namespaceExists(s)
 		set := &ir.Set{Name: s.Name, Namespace: s.Namespace, Explicit: s.Explicit, DNS: s.DNS}
 		r.sets = append(r.sets, set)
 		var before []string
@@ -44,6 +46,21 @@ func (r *Result) read(ctx context.Context, o Options) error {
 		}
 	}
 	return nil
+}
+
+// namespaceExists refuses a set whose namespace nothing shows.
+func (r *Result) namespaceExists(s *intents.File) {
+	if s.Namespace == "" || r.Inventory.Namespace(s.Namespace) != nil {
+		return
+	}
+	d := diag.Errorf(diag.ReadName, s.NamespacePos, "no namespace %q: neither manifests nor inventory show it", s.Namespace)
+	const slips = 3
+	for _, n := range r.Inventory.Namespaces {
+		if names.Distance(s.Namespace, n.Name, slips) < slips {
+			d = d.Hint("did you mean %s?", n.Name)
+		}
+	}
+	r.add(diag.List{d})
 }
 
 // readIntent takes the rules from a fresh lock entry, or has them read. The

@@ -25,6 +25,8 @@ type File struct {
 	DNS       ir.DNSMode
 	Intents   []*Intent
 	Expects   []Expect
+
+	NamespacePos diag.Position // of Namespace, if it is given
 }
 
 // Intent is one statement. Name is unique in its set; Named says that the file

@@ -92,6 +92,9 @@ func (s *source) file(root *yaml.Node) *File {
 		Path: s.path, Name: value(get(root, "metadata"), "name"), Namespace: value(spec, "namespace"),
 		Explicit: value(spec, "isolation") == "explicit",
 	}
+	if n := get(spec, "namespace"); n != nil {
+		f.NamespacePos = s.at(n)
+	}
 	if dns := value(spec, "dns"); dns != "auto" {
 		f.DNS = ir.DNSMode(dns)
 	}
