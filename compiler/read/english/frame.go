@@ -19,6 +19,7 @@ type frame struct {
 	outside                    bool // what is exclusive is so among outside parties only
 	scoped                     bool // the port itself is what is restricted
 	bareElse                   bool // "and nothing else"
+	ordered                    bool // "allow A to reach B": nothing else of A, or nothing else at all
 	clash                      bool // ports that exclude each other
 	wide                       bool // "nothing else": not the port alone
 	every                      bool // "all traffic": the side that is not named is anybody
@@ -34,6 +35,8 @@ type frame struct {
 
 	toward ir.End // which end the exclusive words "nothing else" are about
 	span   ir.Span
+
+	opened bool // "to" introduces the source: "open to A"
 
 	sentence int  // its number in the statement
 	headed   bool // a clause of "Backend: ..."
@@ -69,6 +72,8 @@ var (
 // is left over is the clause's to judge.
 func (p *parser) complement(f *frame, r roles) {
 	pend, last := false, noPhrase
+	f.opened = f.opened || slices.Contains(r.from, "to")
+	excepted := false
 	for {
 		s := p.save()
 		before := *f
@@ -99,12 +104,17 @@ func (p *parser) complement(f *frame, r roles) {
 			}
 			continue
 		}
-		kind, ok := p.onePhrase(f, r)
+		kind, ok := noPhrase, false
+		if !excepted || p.is("for") {
+			kind, ok = p.onePhrase(f, r)
+		}
 		if !ok {
 			*f = before
 			p.back(s)
 			p.skip(adverbs)
 			if p.tail(f) {
+				// What follows an exception would belong to it.
+				excepted = len(f.exceptFrom)+len(f.exceptTo)+len(f.exceptPorts) > len(before.exceptFrom)+len(before.exceptTo)+len(before.exceptPorts) || takenOut(f, &before)
 				continue
 			}
 			break
@@ -347,7 +357,7 @@ func (p *parser) elseTail(f *frame) bool {
 	case p.seqs("on? no other port", "nothing on? any? other port", "not on? any? other port"):
 		g.onlyPort = true
 	case p.seqs("nowhere else", "to nowhere else", "to nobody else", "not to? anywhere else"):
-		g.onlyTo = true
+		g.onlyTo, g.onlyFrom = g.onlyTo || !f.opened, g.onlyFrom || f.opened
 	case p.bare(&g):
 	case p.seqs("to? no other host|hosts|address|destination|destinations|site|sites|internet|external"), p.seqs("to? nothing|nowhere else"), p.seqs("nothing more|other"), p.seqs("none else"), p.seqs("to? no other"):
 		at := p.i
@@ -368,7 +378,7 @@ func (p *parser) elseTail(f *frame) bool {
 			break
 		}
 		if to {
-			g.onlyTo = true
+			g.onlyTo, g.onlyFrom = g.onlyTo || !f.opened, g.onlyFrom || f.opened
 			break
 		}
 		if g.toward == "" {
@@ -470,9 +480,14 @@ func (p *parser) exceptKind(f *frame) phraseKind {
 	case p.take("from", "by"):
 		return fromPhrase
 	case p.take("to"):
+		if f.opened {
+			return fromPhrase
+		}
 		return toPhrase
 	case p.is("on", "port", "tcp", "udp", "sctp"):
 		return portPhrase
+	case f.deny && len(f.from) > 0 && len(f.to) > 0 && !anybody(f.from) && !anybody(f.to):
+		return noPhrase
 	case len(f.dirs) == 1 && f.dirs[0] == ir.Egress, f.toward == ir.Egress, len(f.to) == 0 && len(f.from) > 0, anybody(f.to):
 		return toPhrase
 	case len(f.dirs) == 1 || f.toward == ir.Ingress || len(f.from) == 0 && len(f.to) > 0 || anybody(f.from):

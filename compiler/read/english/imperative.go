@@ -194,9 +194,7 @@ func (p *parser) allow(f *frame, only bool) bool {
 	f.toward = ""
 	g := *f
 	if p.infinitive(f) {
-		if f.bareElse && !let {
-			p.errorf(diag.ReadAmbiguous, p.span(at.i), "\"nothing else\" could mean that the one reaches nothing else, or that nothing else reaches the other", "write \"A may only reach B\", or \"only A may reach B\"")
-		}
+		f.ordered = !let
 		if only && f.toward == ir.Ingress && arePods(all(f.from)) {
 			p.errorf(diag.ReadAmbiguous, p.span(at.i), "it could mean that nothing else reaches the one, or that the other reaches nothing else", "write \"only A may reach B\", or \"A may only reach B\"")
 		}

@@ -1,6 +1,7 @@
 package english
 
 import (
+	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/ir"
 )
 
@@ -173,7 +174,7 @@ func (p *parser) keep(f *frame, verb string) bool {
 func (p *parser) open(f *frame) bool {
 	s := p.save()
 	p.take("up")
-	p.take("only")
+	only := p.take("only")
 	list, ok := p.parties(false)
 	if !ok {
 		return p.back(s)
@@ -183,8 +184,18 @@ func (p *parser) open(f *frame) bool {
 	if p.is("outside") && len(f.from) == 0 {
 		f.from, _ = p.parties(false)
 	}
-	if len(f.from) == 0 {
+	if len(f.from) == 0 || only && (f.deny || f.onlyFrom) {
 		return p.back(s)
+	}
+	if only {
+		f.onlyTo = true
+		if arePods(all(f.from)) {
+			p.errorf(diag.ReadAmbiguous, p.span(s.i), "it could mean that nothing else is open to them, or that they reach nothing else", "write \"A may only reach B\", or \"only A may reach B\"")
+		}
+	}
+	// "expose B to the internet on port 80 only" is about the internet's ports.
+	if n := len(f.from); f.onlyFrom && n == 1 && worldly(f.from) && len(f.from[0].ports) > 0 {
+		f.onlyFrom, f.onlyPort = false, true
 	}
 	p.about(f.to)
 	return true

@@ -40,6 +40,8 @@ func (p *parser) emit(f frame) {
 	switch {
 	case f.sender && dnsOnly(all(f.from)):
 		p.errorf(diag.ReadAmbiguous, f.span, "it is not clear whose traffic to cluster DNS is meant", "write \"A may reach cluster DNS\"")
+	case f.bareElse && f.ordered:
+		p.errorf(diag.ReadAmbiguous, f.span, "\"nothing else\" could mean that the one reaches nothing else, or that nothing else reaches the other", "write \"A may only reach B\", or \"only A may reach B\"")
 	case f.clash:
 		p.errorf(diag.ReadAmbiguous, f.span, "two phrases name different ports for the same traffic", "name the ports once")
 	case f.deny:
@@ -239,6 +241,12 @@ func (p *parser) emitAllow(f frame) {
 			return
 		}
 		p.rule(ir.Rule{Allow: &ir.Allow{From: n.from, To: n.to, Ports: n.ports, About: about, Span: f.span}})
+	}
+	if kinds := func(list []party) bool {
+		return slices.ContainsFunc(all(list), func(q ir.Peer) bool { return q.Kind == ir.Pods })
+	}; len(f.exceptTo) > 0 && kinds(f.exceptTo) && kinds(f.from) && !kinds(f.to) {
+		p.errorf(diag.ReadAmbiguous, f.span, "the exception could be about either side", "write two sentences")
+		return
 	}
 	if len(f.exceptFrom)+len(f.exceptTo)+len(f.exceptPorts) > 0 {
 		p.emitExceptions(f, exclusive)
@@ -465,6 +473,11 @@ func (p *parser) emitDeny(f frame) {
 	if len(f.exceptFrom) > 0 && everyTo && !everyFrom || len(f.exceptTo) > 0 && everyFrom && !everyTo && arePods(all(f.to)) {
 		p.errorf(diag.ReadAmbiguous, f.span, "the exception is about the other side of what is blocked", "write the exception as a sentence of its own")
 		return
+	}
+	if everyTo && !everyFrom && f.hasDir(ir.Ingress) { // "ingress from a to anything"
+		f.to, everyTo = []party{{peers: []ir.Peer{p.own(f.span)}}}, false
+	} else if everyFrom && !everyTo && f.hasDir(ir.Egress) {
+		f.from, everyFrom = []party{{peers: []ir.Peer{p.own(f.span)}}}, false
 	}
 	var except []ir.Traffic
 	for _, n := range slices.Concat(f.exceptFrom, f.exceptTo) {

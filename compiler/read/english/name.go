@@ -20,8 +20,9 @@ var kinds = map[string]string{
 // everyPod is "all pods", "every pod in the cluster", "everything in namespace x".
 func (p *parser) everyPod() ([]ir.Peer, bool) {
 	from := p.i
-	p.takeIn(dets)
-	p.seqs("of the?")
+	if p.takeIn(dets) {
+		p.seqs("of the?")
+	}
 	other := p.take("other")
 	noun := p.takeIn(podNouns)
 	if !noun && !p.take("anything", "everything", "anybody", "everybody", "other", "others", "traffic", "clients", "client") {
@@ -183,7 +184,7 @@ func (p *parser) run(n int) (string, bool) {
 // and b", "in the same namespace" after nothing.
 func (p *parser) someNamespace() ([]ir.Peer, bool) {
 	from := p.i
-	if p.seqs("any|all|every namespace", "the? whole|entire cluster", "the cluster", "this cluster", "the rest of the cluster") {
+	if p.seqs("any|all|every namespace", "the? whole|entire cluster", "the cluster", "this cluster") {
 		if !p.is("except", "but", "other", "label", "labelled", "with", "'s", "dns", "node") {
 			return []ir.Peer{{Kind: ir.Pods}}, true
 		}

@@ -133,6 +133,9 @@ func (p *parser) unsure(f frame) {
 // headed is "Backend: ingress from frontend only, egress to redis": the header
 // is what the clauses up to the full stop are about.
 func (p *parser) headed() bool {
+	if p.is("within", "inside") { // "within x, only a may reach b": it could bound either side
+		return false
+	}
 	p.take("for")
 	p.take("on")
 	list, ok := p.parties(false)

@@ -37,7 +37,10 @@ func (p *parser) foreignSide(f *frame) bool {
 	if len(who) == 0 || p.namespace == "" || !p.foreigners(all(who)) {
 		return false
 	}
-	own := []party{{peers: []ir.Peer{p.own(p.span(max(0, p.i-1)))}}}
+	own := []party{{peers: p.header}}
+	if p.header == nil {
+		own = []party{{peers: []ir.Peer{p.own(p.span(max(0, p.i-1)))}}}
+	}
 	switch {
 	case len(f.from) > 0 && !f.hasDir(ir.Egress) && len(f.dirs) < 2:
 		f.to = own
@@ -297,7 +300,7 @@ func (p *parser) denySides(f *frame) bool {
 // that is kept from B.
 func (p *parser) everything(f *frame) bool {
 	s := p.save()
-	if !p.seqs("everything|anything") {
+	if !p.seqs("everything|anything|all") {
 		return false
 	}
 	switch {
