@@ -192,7 +192,9 @@ func (p *parser) outsideOf(from int, kind ir.PeerKind) ([]party, bool) {
 		return party1(ir.Peer{Kind: ir.Anybody, Minus: []ir.Peer{{Kind: ir.Pods, In: in}}})
 	}
 	if in, ok := p.inNamespace(); ok {
-		return party1(ir.Peer{Kind: ir.Pods, In: in})
+		q := []ir.Peer{{Kind: ir.Pods, In: in, Span: p.span(from)}}
+		p.minus(q)
+		return party1(q[0])
 	}
 	p.take("from")
 	return p.parties(true)

@@ -144,3 +144,28 @@ func minus(list []party) (out []ir.Peer) {
 	}
 	return out
 }
+
+// farExceptions takes "block all from a to the namespace, except to c" for what
+// it says: c is not among what is kept from a, or only its other ports are.
+func (p *parser) farExceptions(f *frame) {
+	split := func(side, except []party, forbid func(party)) ([]party, []party) {
+		if !everybody(side) || side[0].peers[0].Kind != ir.Pods || len(side[0].ports) > 0 || len(except) == 0 || !partOf(all(except), side[0].peers[0]) {
+			return side, except
+		}
+		for _, n := range except {
+			if len(n.ports) > 0 {
+				forbid(n)
+			}
+		}
+		return without(side[0], all(except)), nil
+	}
+	if len(f.ports)+len(f.exceptPorts) > 0 || len(f.from) == 0 || len(f.to) == 0 || anybody(f.from) || anybody(f.to) || len(f.exceptFrom) > 0 && len(f.exceptTo) > 0 {
+		return
+	}
+	g := *f
+	if arePods(all(f.to)) {
+		f.to, f.exceptTo = split(f.to, f.exceptTo, func(n party) { p.closeFlow(all(g.from), n.peers, nil, n.ports, g) })
+	} else {
+		f.from, f.exceptFrom = split(f.from, f.exceptFrom, func(n party) { p.closeFlow(n.peers, all(g.to), nil, n.ports, g) })
+	}
+}

@@ -469,6 +469,7 @@ func (p *parser) emitDeny(f frame) {
 		p.errorf(diag.ReadAmbiguous, f.span, "the exception could be about either side", "write the exception as a sentence of its own")
 		return
 	}
+	p.farExceptions(&f)
 	everyTo, everyFrom := len(f.to) == 0 || anybody(f.to), len(f.from) == 0 || anybody(f.from)
 	if len(f.exceptFrom) > 0 && everyTo && !everyFrom || len(f.exceptTo) > 0 && everyFrom && !everyTo && arePods(all(f.to)) {
 		p.errorf(diag.ReadAmbiguous, f.span, "the exception is about the other side of what is blocked", "write the exception as a sentence of its own")

@@ -206,6 +206,9 @@ func (p *parser) someNamespace() ([]ir.Peer, bool) {
 		p.take("in", "inside")
 	}
 	in, explicit, ok := p.spaces()
+	if ok && !explicit && p.is("pod", "pods", "workloads") { // "all shop pods"
+		explicit = len(in.Names) == 1 && !slices.ContainsFunc(p.x.Find(in.Names[0], p.namespace), func(m names.Match) bool { return m.Tier <= names.Variant })
+	}
 	if !ok || !explicit {
 		return nil, false
 	}

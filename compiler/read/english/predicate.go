@@ -187,6 +187,7 @@ func (p *parser) copula(f *frame, g group) bool {
 		}
 		list, ok := p.parties(false)
 		f.to = list
+		p.complement(f, roles{})
 		return ok
 	case p.takeVerb(vKeep):
 		if f.deny || !p.seqs("out of", "away from", "off from?") {

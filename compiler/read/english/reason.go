@@ -25,3 +25,26 @@ func (p *parser) reason() bool {
 	}
 	return !p.isAt(-1, "because", "since", "as") || p.back(s)
 }
+
+// place is "in namespace x," before a clause, where x is the set's own namespace,
+// or the one that a statement without a namespace is about from there on.
+func (p *parser) place() bool {
+	s := p.save()
+	if !p.take("in", "for") {
+		return false
+	}
+	if !p.seqs("this|our|the same namespace") {
+		p.take("the")
+		explicit := p.take("namespace")
+		name, ok := p.spaceName()
+		explicit = p.take("namespace") || explicit
+		if !ok || !explicit && !p.is(",") || p.namespace != "" && p.namespace != name {
+			return p.back(s)
+		}
+		if p.is("and", "or", ":", "may", "must", "can") {
+			return p.back(s)
+		}
+		p.namespace = name
+	}
+	return p.take(",") || !p.is("and", "or", ":", "may", "must", "can") || p.back(s)
+}

@@ -27,6 +27,7 @@ func (p *parser) parse() bool {
 func (p *parser) sentence() bool {
 	p.skip(politely)
 	p.seqs("by default ,?")
+	p.place()
 	if p.is(".") || p.done() {
 		return true
 	}
