@@ -34,8 +34,7 @@ type lowerer struct {
 	peers map[*ir.Party][]where
 	wants map[string]region // by end and rules
 
-	sampled []ir.Endpoint // see held.go
-	edges   []inventory.Port
+	edges []inventory.Port
 }
 
 // before is the policies in force. Nil: there are none.
