@@ -40,6 +40,16 @@
 //     is an error there too.
 //   - An intent set's soft closes yield only to Allows of the same set (4.2), so
 //     two sets that open one workload contradict each other, and say so.
+//   - "Every pod" without a namespace means the set's namespace where it is what a
+//     rule is about, and the whole cluster where it is the other side of a
+//     prohibition: who keeps every pod out means those of other namespaces too.
+//   - To reach cluster DNS is to reach it on its DNS ports, wherever it is named
+//     without a port.
+//   - CIDR peers never stand for pods: the pod network is taken out of a wider
+//     prefix, and a prefix inside of it is refused, since dataplanes differ.
+//   - A closed set of namespaces has to be listed by name: a Close over namespaces
+//     by label, or over the whole cluster, would miss those created later, and a
+//     NetworkPolicy lives in one namespace.
 //   - explain decides on the overlay as it lies on disk, since that is what the
 //     cluster gets; check says whether it is what the intents say.
 package compiler
