@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/ir"
 )
 
@@ -87,7 +88,13 @@ func (p *parser) active(f *frame, g group) bool {
 		if (p.isAt(-1, "out") || p.is("to", "into")) && !p.is("anywhere", "outside", "anything", "anybody") {
 			r.bare = noPhrase
 		}
-		return p.reaches(f, g, r)
+		if !p.reaches(f, g, r) {
+			return false
+		}
+		if strings.HasPrefix(word, "us") && f.onlyTo && len(f.to) == 1 && f.to[0].named {
+			p.errorf(diag.ReadAmbiguous, p.span(s.i), "it could be about the other ports there, or about all that is reached", "write \"A may only reach B on port P\", or \"A may reach B on port P only\"")
+		}
+		return true
 	case vTo:
 		if word == "get" && p.seqs("access", "traffic|data|requests|connections|metrics|calls") {
 			if p.isAt(-1, "access") {
@@ -188,6 +195,14 @@ func (p *parser) reaches(f *frame, g group, r roles) bool {
 func (p *parser) noneTo(f *frame, r roles) bool {
 	s := p.save()
 	p.preposition(r.to)
+	if p.take("neither") {
+		list, ok := p.parties(false)
+		if !ok || f.deny || f.onlyTo {
+			return p.back(s)
+		}
+		f.to, f.deny = list, true
+		return true
+	}
 	if !p.seqs("nothing", "nobody", "nowhere", "none", "no one") || p.is("else") {
 		return p.back(s)
 	}

@@ -10,6 +10,7 @@ import (
 type group struct {
 	modal, not, only, still bool
 	be                      bool
+	vague                   bool // "does not have to": no prohibition
 }
 
 // verbGroup takes modals, "not", "only", adverbs and "be", up to the verb.
@@ -18,6 +19,7 @@ func (p *parser) verbGroup() group {
 	for {
 		switch {
 		case p.is("need", "have", "want", "get", "be") && p.isAt(1, "to") && (!p.is("get") || verbs[p.at(2).word] != ""):
+			g.vague = g.vague || g.not && p.is("have", "want", "get")
 			p.i += 2
 			g.modal = true
 		case p.seqs("no longer"), p.take("not", "never"):

@@ -160,10 +160,12 @@ func (p *parser) onlyVerdict(f *frame) bool {
 		return p.back(s)
 	}
 	r := flowRoles
+	ported := f.ported()
 	if !p.claimsNext(f, r) {
 		return p.back(s)
 	}
 	p.complement(f, r)
+	f.scoped = f.scoped || ported && f.onlyFrom // "traffic on port 80 is only allowed from A"
 	return true
 }
 
@@ -208,4 +210,9 @@ func (f *frame) obliged(words []token) {
 	case has("go", "goes", "going") && len(f.to) > 0:
 		f.onlyTo = true
 	}
+}
+
+// ported says whether the frame's traffic is named by its ports.
+func (f *frame) ported() bool {
+	return len(f.ports) > 0 || slices.ContainsFunc(f.to, func(n party) bool { return len(n.ports) > 0 })
 }

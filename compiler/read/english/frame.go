@@ -36,6 +36,8 @@ type frame struct {
 	toward ir.End // which end the exclusive words "nothing else" are about
 	span   ir.Span
 
+	near   bool // an exception of what is allowed: "every pod" is the namespace's
+	toFrom bool // "to and from B"
 	opened bool // "to" introduces the source: "open to A"
 
 	sentence int  // its number in the statement
@@ -96,6 +98,9 @@ func (p *parser) complement(f *frame, r roles) {
 			if last != noPhrase && (p.at(-1).word == "alone" || last == fromPhrase || !ahead) {
 				if last == toPhrase && !f.sender && len(f.to[len(f.to)-1].ports) > 0 && !f.to[len(f.to)-1].named {
 					last = portPhrase
+				}
+				if last == fromPhrase && p.header == nil && worldly(f.from) && len(f.from[len(f.from)-1].ports) > 0 {
+					last = portPhrase // "from the internet on port 80 only" is about the internet's ports
 				}
 				f.only(last)
 				last = noPhrase
@@ -192,7 +197,7 @@ func (p *parser) onePhrase(f *frame, r roles) (phraseKind, bool) {
 	}
 	if len(f.from)+len(f.to) == 0 && len(r.to) > 0 && len(r.from) > 0 && p.seqs("in and|or out of", "into and|or out of", "to and|or from") {
 		list, ok := p.parties(false)
-		f.to, f.dirs = list, []ir.End{ir.Ingress, ir.Egress}
+		f.to, f.dirs, f.toFrom = list, []ir.End{ir.Ingress, ir.Egress}, true
 		return noPhrase, ok || p.back(s)
 	}
 	if len(f.from) == 0 && len(f.to) == 0 && len(r.from) > 0 && len(r.to) > 0 && p.take("between") {
@@ -259,6 +264,9 @@ func (p *parser) preposition(words []string) bool {
 // b". Items like "each other" see the items and the frame's other side.
 func (p *parser) prepList(prepositions []string, f *frame, kind phraseKind) ([]party, bool) {
 	var out []party
+	outer := p.object
+	p.object = true
+	defer func() { p.object = outer }()
 	if kind == fromPhrase && slices.Contains(prepositions, "from") {
 		p.fromOK = true
 		defer func() { p.fromOK = false }()

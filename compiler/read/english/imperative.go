@@ -204,7 +204,7 @@ func (p *parser) allow(f *frame, only bool) bool {
 	if at := p.save(); p.flowNoun(f) && f.hasDir(ir.Egress) && p.is("to", "only") {
 		f.sender, f.toward = true, ir.Egress
 		p.complement(f, roles{to: []string{"to"}})
-		return len(f.to) > 0
+		return len(f.to) > 0 && !only
 	} else {
 		p.back(at)
 	}

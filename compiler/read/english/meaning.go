@@ -292,6 +292,11 @@ func (p *parser) emitExceptions(f frame, exclusive bool) {
 			a.About = ""
 		}
 	}
+	f.near = true
+	if slices.ContainsFunc(f.flows(), func(n flow) bool { return n.each }) {
+		p.errorf(diag.ReadAmbiguous, f.span, "it does not say which direction the exception is about", "write \"A must not reach B\"")
+		return
+	}
 	if exclusive {
 		p.errorf(diag.ReadAmbiguous, f.span, "\"only\" and an exception in one sentence can be read in two ways: the exception is forbidden, or it is let through as well", "write two sentences")
 		return
@@ -317,7 +322,9 @@ func (p *parser) closeFlow(from, to []ir.Peer, ports, except []ir.Port, f frame)
 		p.errorf(diag.ReadAmbiguous, f.span, "it does not say which two sides are meant", "repeat the names")
 		return
 	}
-	from, to = p.widen(from, to)
+	if !f.near {
+		from, to = p.widen(from, to)
+	}
 	from, to = p.others(from, to), p.others(to, from)
 	c := &ir.Close{End: ir.Ingress, Subject: to, Firm: true, Span: f.span}
 	other := from

@@ -32,10 +32,12 @@ func (p *parser) everyPod() ([]ir.Peer, bool) {
 		list, ok := p.outsideOf(from, ir.Pods)
 		return all(list), ok
 	}
-	p.take("else")
+	others := p.take("else") || other
 	p.seqs("running", "that run", "living")
 	in, scoped := p.inNamespace()
 	switch {
+	case scoped && others:
+		return nil, false // than whom is not said
 	case scoped && in == nil:
 		return []ir.Peer{{Kind: ir.Pods}}, true
 	case scoped:

@@ -31,7 +31,7 @@ func (p *parser) parties(subject bool) ([]party, bool) {
 		p.fromOK = true
 		defer func() { p.fromOK = false }()
 	}
-	p.take("both", "either", "neither")
+	p.take("both", "either")
 	first, ok := p.item(nil)
 	if !ok {
 		return nil, false

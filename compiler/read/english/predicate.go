@@ -12,6 +12,9 @@ import (
 func (p *parser) predicate(f *frame) bool {
 	s := p.save()
 	g := p.verbGroup()
+	if g.vague {
+		return p.back(s)
+	}
 	if g.not {
 		f.deny = !f.deny
 		if !f.deny { // "nobody may not"
@@ -91,7 +94,7 @@ func (p *parser) received(f *frame, g group, r roles) bool {
 			p.errorf(diag.ReadAmbiguous, f.to[0].peers[0].Span, "the port could be all that they reach there, or all that they reach", "write \"A may reach B on port P only\", or \"A may only reach port P of B\"")
 		}
 	}
-	if f.onlyPort && len(f.from) > 0 && !anybody(f.from) && !f.onlyTo {
+	if f.onlyPort && len(f.from) > 0 && !anybody(f.from) && !f.onlyTo && (g.only || !worldly(f.from)) {
 		f.onlyFrom, f.onlyPort = true, false
 	}
 	if len(f.from) == 0 && !f.onlyPort && !f.deny {

@@ -93,7 +93,10 @@ func (p *parser) restVerb(f *frame) bool {
 				p.errorf(diag.ReadAmbiguous, p.span(from), "it is not clear what "+p.tok().text+" refers to", "repeat the name")
 			}
 		}
+		outer := p.object
+		p.object = true
 		list, ok := p.parties(false)
+		p.object = outer
 		f.to, f.dirs = list, []ir.End{ir.Ingress}
 		p.complement(f, roles{})
 		return ok

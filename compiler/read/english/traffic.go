@@ -42,6 +42,11 @@ func (p *parser) foreignSide(f *frame) bool {
 		own = []party{{peers: []ir.Peer{p.own(p.span(max(0, p.i-1)))}}}
 	}
 	switch {
+	case f.toFrom && len(f.from) == 0:
+		if p.header == nil && slices.ContainsFunc(all(f.to), func(q ir.Peer) bool { return q.Kind == ir.Workload || q.In != nil && len(q.In.Names) > 0 }) {
+			p.errorf(diag.ReadAmbiguous, p.span(max(0, p.i-1)), "all of its traffic could be meant, or its traffic with this namespace", "say \"isolate A\", or \"isolate A from B\"")
+		}
+		f.from, f.both = own, true
 	case len(f.from) > 0 && !f.hasDir(ir.Egress) && len(f.dirs) < 2:
 		f.to = own
 	case len(f.to) > 0 && !f.hasDir(ir.Ingress) && len(f.dirs) < 2:
