@@ -47,6 +47,8 @@ func (p *parser) active(f *frame, g group) bool {
 	switch verb {
 	case vAccept:
 		return p.accepts(f, g)
+	case vAllow, vDeny:
+		return p.turnsAway(f, g, verb == vDeny)
 	case vLeave:
 		if !f.deny || !anybody(f.from) || f.onlyFrom {
 			return false

@@ -289,3 +289,19 @@ func (p *parser) everyClusterPod(s ir.Span) bool {
 		return t.start >= s.Start && t.end <= s.End && (t.word == "cluster" || t.word == "namespace")
 	})
 }
+
+// nobody is "nobody", "nobody but A" after "let".
+func (p *parser) nobody(f *frame) bool {
+	from := p.i
+	s := p.save()
+	if !p.seqs("nobody|nothing", "no one") || p.is("else") {
+		return p.back(s)
+	}
+	if !p.seqs("except for?", "but", "other than", "apart from") {
+		f.from, f.deny = []party{{peers: []ir.Peer{{Kind: ir.Anybody, Span: p.span(from)}}}}, true
+		return true
+	}
+	list, ok := p.parties(true)
+	f.from, f.onlyFrom = list, true
+	return ok || p.back(s)
+}

@@ -80,7 +80,7 @@ func (p *parser) complement(f *frame, r roles) {
 		s := p.save()
 		before := *f
 		p.skip(adverbs)
-		if (last == toPhrase || last == fromPhrase) && p.seqs(",? and only") && p.is("on", "over", "from") {
+		if (last == toPhrase || last == fromPhrase) && p.seqs(",? and|but only") && p.is("on", "over", "from") {
 			pend = true
 			continue
 		}

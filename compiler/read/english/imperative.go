@@ -163,6 +163,9 @@ func (p *parser) allow(f *frame, only bool) bool {
 	if p.flowDNS(f) {
 		return !only
 	}
+	if !only && !f.deny && p.nobody(f) {
+		return p.infinitive(f)
+	}
 	at := p.save()
 	if p.flow(f) && (len(f.from) > 0 || len(f.to) > 0) && len(f.dirs) < 2 && p.ended() {
 		if f.every && !only && !f.deny && p.header == nil && len(f.to)+len(f.from) == 1 && !f.onlyPort {

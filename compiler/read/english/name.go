@@ -36,7 +36,7 @@ func (p *parser) everyPod() ([]ir.Peer, bool) {
 	p.seqs("running", "that run", "living")
 	in, scoped := p.inNamespace()
 	switch {
-	case scoped && others:
+	case scoped && others && !(other && p.object):
 		return nil, false // than whom is not said
 	case scoped && in == nil:
 		return []ir.Peer{{Kind: ir.Pods}}, true

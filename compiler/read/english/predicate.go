@@ -233,6 +233,29 @@ func (p *parser) belongs(f *frame, g group) bool {
 	return len(f.from) > 0 && f.onlyFrom
 }
 
+// turnsAway is "allows traffic from A only", "rejects all traffic except from A",
+// of the destination itself.
+func (p *parser) turnsAway(f *frame, g group, deny bool) bool {
+	s := p.save()
+	p.take("only")
+	var h frame
+	if f.deny && deny || f.onlyFrom || !p.flowNoun(&h) || slices.Contains(h.dirs, ir.Egress) || !p.is("from", "except", "only", "coming") {
+		return p.back(s)
+	}
+	p.back(s)
+	if !deny {
+		return p.accepts(f, g)
+	}
+	if g.only {
+		return false
+	}
+	p.flowNoun(f)
+	f.swap()
+	f.dirs, f.deny, f.toward = nil, true, ir.Ingress
+	p.complement(f, acceptRoles)
+	return !f.onlyFrom && !f.onlyPort
+}
+
 // accepts is "accepts traffic from A only on port P", "listens to A".
 func (p *parser) accepts(f *frame, g group) bool {
 	f.swap()
