@@ -224,6 +224,7 @@ func (p *parser) subjectClause(f *frame, from int, onlyWord bool) bool {
 		return false
 	}
 	if f.deny && anybody(subject) && len(f.exceptFrom) > 0 && len(f.exceptTo)+len(f.exceptPorts) == 0 && anybody(f.from) {
+		f.scoped = f.scoped || f.ported() // "nobody may reach B on port 80 except A"
 		f.from, f.exceptFrom, f.deny, f.onlyFrom = f.exceptFrom, nil, false, true
 	}
 	if f.deny && f.onlyFrom {

@@ -26,6 +26,8 @@ func (p *parser) widen(from, to []ir.Peer) ([]ir.Peer, []ir.Peer) {
 	switch {
 	case subset(from, to) && subset(to, from):
 		return from, to
+	case arePods(to) && p.namespace != "" && p.foreigners(to):
+		return p.near(from), to
 	case arePods(to) && !dnsOnly(to) && !slices.EqualFunc(from, wide(from), samePeer):
 		return wide(from), to
 	case arePods(from) && !p.foreigners(from):
@@ -168,4 +170,26 @@ func (p *parser) farExceptions(f *frame) {
 	} else {
 		f.from, f.exceptFrom = split(f.from, f.exceptFrom, func(n party) { p.closeFlow(n.peers, all(g.to), nil, n.ports, g) })
 	}
+}
+
+// near keeps "no pod may reach the pods of another namespace" to the pods of the
+// set's own: it is their rule.
+func (p *parser) near(peers []ir.Peer) []ir.Peer {
+	peers = slices.Clone(peers)
+	for i, q := range peers {
+		if q.Kind == ir.Pods && q.In == nil && len(q.Labels) == 0 && !p.everyClusterPod(q.Span) {
+			peers[i].In = p.own(q.Span).In
+		}
+	}
+	return peers
+}
+
+// strangers says whether one of the exceptions could not be among any of peers,
+// so that it would except nothing.
+func strangers(except, peers []ir.Peer) bool {
+	return slices.ContainsFunc(except, func(x ir.Peer) bool {
+		return !slices.ContainsFunc(peers, func(q ir.Peer) bool {
+			return q.Kind == ir.CIDR || samePeer(q, x) || (q.Kind == ir.Pods || q.Kind == ir.World || q.Kind == ir.Anybody) && partOf([]ir.Peer{x}, q)
+		})
+	})
 }

@@ -97,6 +97,18 @@ func (p *parser) limitedFlow(f *frame) bool {
 	if len(list) == 0 || f.deny {
 		return p.back(s)
 	}
+	if len(f.from) > 0 && len(f.to) > 0 { // "access to B from A is limited to port 80"
+		var ports []ir.Port
+		ok := false
+		if p.take("to") {
+			ports, ok = p.ports(true)
+		}
+		if !ok || f.ported() {
+			return p.back(s)
+		}
+		f.ports, f.onlyPort = ports, true
+		return true
+	}
 	f.from, f.to = nil, nil
 	return p.limited(f, list, egress) || p.back(s)
 }

@@ -482,6 +482,10 @@ func (p *parser) emitDeny(f frame) {
 		p.errorf(diag.ReadAmbiguous, f.span, "the exception is about the other side of what is blocked", "write the exception as a sentence of its own")
 		return
 	}
+	if len(f.from) > 0 && strangers(all(f.exceptFrom), all(f.from)) || len(f.to) > 0 && strangers(all(f.exceptTo), all(f.to)) {
+		p.errorf(diag.ReadAmbiguous, f.span, "the exception is no part of what is blocked", "write it as a sentence of its own")
+		return
+	}
 	if everyTo && !everyFrom && f.hasDir(ir.Ingress) { // "ingress from a to anything"
 		f.to, everyTo = []party{{peers: []ir.Peer{p.own(f.span)}}}, false
 	} else if everyFrom && !everyTo && f.hasDir(ir.Egress) {

@@ -37,11 +37,17 @@ func (p *parser) parties(subject bool) ([]party, bool) {
 		return nil, false
 	}
 	out := []party{first}
+	anded := false
 	for {
 		s := p.save()
 		if !p.separator() {
 			break
 		}
+		if p.isAt(-1, ",") && anded { // "a and b, c": the comma ends the list
+			p.back(s)
+			break
+		}
+		anded = anded || !p.isAt(-1, ",")
 		comma := p.isAt(-1, ",") || p.isAt(-2, ",")
 		n, ok := p.item(out)
 		if !ok || !subject && p.beginsClause() {

@@ -175,6 +175,9 @@ func (p *parser) terse() bool {
 	case p.header != nil && p.is("only", "from", "to", "on"):
 		f.toward = ir.Ingress
 		p.complement(&f, flowRoles)
+		if len(f.from) > 0 && len(f.to) > 0 {
+			return false // the header is neither
+		}
 		if p.i == from || !p.fill(&f) && !f.onlyPort {
 			return false
 		}
