@@ -193,3 +193,13 @@ func strangers(except, peers []ir.Peer) bool {
 		})
 	})
 }
+
+// sharedPorts refuses "a, b on port 80 and c": whether a shares b's port cannot
+// be told.
+func (p *parser) sharedPorts(list []party) {
+	for i := 1; i+1 < len(list); i++ {
+		if len(list[i].ports) > 0 && !list[i].named && len(list[i-1].ports) == 0 && len(list[i+1].ports) == 0 && list[i-1].peers[0].Kind != ir.ClusterDNS && list[i+1].peers[0].Kind != ir.ClusterDNS {
+			p.errorf(diag.ReadAmbiguous, list[i].ports[0].Span, "it is not clear which of the names before it the port is about", "give each name its port")
+		}
+	}
+}

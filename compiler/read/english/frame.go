@@ -444,6 +444,12 @@ func (p *parser) exceptTail(f *frame) bool {
 		s2 := p.save()
 		var dest *[]party
 		bare := !p.is("from", "by", "to")
+		if bare && !f.deny && !p.isAt(-1, "not") && everybody(f.from) && !everybody(f.to) && len(f.to) > 0 {
+			if list, ok := p.parties(false); ok && !p.beginsClause() && p.exceptParty(f, list) {
+				return true
+			}
+			p.back(s2)
+		}
 		kind := p.exceptKind(f)
 		switch kind {
 		case fromPhrase:

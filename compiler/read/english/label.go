@@ -118,8 +118,8 @@ func (p *parser) labels() ([]ir.Requirement, bool) {
 		return out, true
 	}
 	p.back(s)
-	p.seqs("with", "matching")
-	if out, ok := p.pairs(false); ok {
+	with = p.seqs("with", "matching")
+	if out, ok := p.pairs(with); ok {
 		return out, true
 	}
 	p.back(s)

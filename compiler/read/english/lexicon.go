@@ -98,7 +98,7 @@ var (
 	flowNouns = set("traffic connection connections call calls request requests packet packets access data metric metrics communication communications flow flows query queries conversation conversations connectivity log logs message messages event events trace traces sessions session stuff comms mail mails email emails updates telemetry")
 	flowAdjs  = set("network tcp udp sctp icmp external internal outside internet direct http https other remaining new inter-pod pod-to-pod statsd client user")
 	podNouns  = set("pod pods workload workloads deployment deployments service services app apps application applications container containers replicas replica instances instance statefulset statefulsets daemonset component components microservice microservices job jobs cronjob server servers backends clients client")
-	dets      = set("the a any all every each our your their its his this these those that some")
+	dets      = set("the a any all every each our your their its his this these those that")
 	onlyWords = set("only alone")
 	exceptors = set("except")
 	outsides  = set("outside internet world outsiders")

@@ -59,6 +59,7 @@ func (p *parser) parties(subject bool) ([]party, bool) {
 		}
 		out = append(out, n)
 	}
+	p.sharedPorts(out)
 	// An item without ports shares those of the next item that has some.
 	for i := len(out) - 2; i >= 0; i-- {
 		if len(out[i].ports) == 0 && len(out[i+1].ports) > 0 && !out[i+1].named && out[i].peers[0].Kind != ir.ClusterDNS {
