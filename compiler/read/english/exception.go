@@ -203,3 +203,23 @@ func (p *parser) sharedPorts(list []party) {
 		}
 	}
 }
+
+// otherPorts is "on any port except 80", "on ports other than 80 and 443".
+func (p *parser) otherPorts(f *frame) bool {
+	s := p.save()
+	if !p.seqs("on|over any|all|every|the? port") || !p.seqs("except for?", "other than", "but not?", "apart from") {
+		return p.back(s)
+	}
+	ports, ok := p.portItems(true)
+	if !ok || f.onlyFrom || f.onlyTo || f.onlyPort || len(f.ports)+len(f.exceptPorts) > 0 {
+		return p.back(s)
+	}
+	f.exceptPorts = ports
+	return true
+}
+
+// saysOutside says whether the phrase is "anything outside x", not "anything but
+// x".
+func (p *parser) saysOutside(s ir.Span) bool {
+	return slices.ContainsFunc(p.tokens, func(t token) bool { return t.start >= s.Start && t.end <= s.End && t.word == "outside" })
+}

@@ -131,7 +131,7 @@ func (p *parser) entering(f *frame) bool {
 		}
 		f.to, f.dirs = list, []ir.End{ir.Ingress}
 	case p.takeVerb(vTo):
-		r := flowRoles
+		r, ported := flowRoles, f.ported()
 		if g.only && !p.claimsNext(f, r) {
 			return p.back(s)
 		}
@@ -144,6 +144,7 @@ func (p *parser) entering(f *frame) bool {
 		if !g.not && !f.deny {
 			f.obliged(words)
 		}
+		f.scoped = f.scoped || ported && f.onlyFrom // "traffic on port 80 must only come from A"
 	default:
 		return p.back(s)
 	}

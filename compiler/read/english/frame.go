@@ -305,6 +305,8 @@ func (p *parser) tail(f *frame) bool {
 	s, before := p.save(), *f
 	n := len(f.exceptFrom) + len(f.exceptTo) + len(f.exceptPorts)
 	switch {
+	case p.otherPorts(f):
+		return true
 	case p.seqs(",? without any? exception|exceptions", ",? whatsoever", ",? under no circumstances", ",? no matter what", "at all times"):
 		f.firm = true
 		return true

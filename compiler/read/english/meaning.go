@@ -27,6 +27,10 @@ func (p *parser) emit(f frame) {
 		p.emit(back)
 		return
 	}
+	if m := butPeers(f.to); m != nil && f.deny && !f.soft && p.saysOutside(f.to[0].peers[0].Span) && len(f.from) > 0 && !anybody(f.from) && len(f.exceptTo)+len(f.exceptFrom)+len(f.to[0].ports)+len(f.ports) == 0 {
+		// "must not reach anything outside x" allows nothing in x.
+		f.to, f.exceptTo, f.firm = nil, []party{{peers: m}}, true
+	}
 	f.allBut()
 	if dnsOnly(all(f.to)) && anybody(f.from) { // "DNS for everybody"
 		f.from = []party{{peers: []ir.Peer{p.own(f.span)}}}
@@ -242,6 +246,7 @@ func (p *parser) emitAllow(f frame) {
 		}
 		p.rule(ir.Rule{Allow: &ir.Allow{From: n.from, To: n.to, Ports: n.ports, About: about, Span: f.span}})
 	}
+	f.redirect()
 	if kinds := func(list []party) bool {
 		return slices.ContainsFunc(all(list), func(q ir.Peer) bool { return q.Kind == ir.Pods })
 	}; len(f.exceptTo) > 0 && kinds(f.exceptTo) && kinds(f.from) && !kinds(f.to) {
@@ -264,6 +269,14 @@ func (p *parser) emitAllow(f frame) {
 		for _, n := range flows {
 			p.closeFlow(n.from, n.to, nil, n.ports, f)
 		}
+	}
+}
+
+// redirect moves an exception of pods to the senders where the destination is no
+// pod and could not hold it: "all pods may reach the internet except db".
+func (f *frame) redirect() {
+	if len(f.exceptTo) > 0 && arePods(all(f.exceptTo)) && !slices.ContainsFunc(all(f.to), func(q ir.Peer) bool { return arePods([]ir.Peer{q}) || q.Kind == ir.Anybody }) {
+		f.exceptFrom, f.exceptTo = append(f.exceptFrom, f.exceptTo...), nil
 	}
 }
 

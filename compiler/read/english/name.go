@@ -28,8 +28,15 @@ func (p *parser) everyPod() ([]ir.Peer, bool) {
 	if !noun && !p.take("anything", "everything", "anybody", "everybody", "other", "others", "traffic", "clients", "client") {
 		return nil, false
 	}
-	if noun && p.is("outside") {
-		list, ok := p.outsideOf(from, ir.Pods)
+	if p.is("outside") {
+		kind := ir.Pods
+		if !noun {
+			kind = ir.Anybody
+		}
+		if other || !noun && !p.isAt(-1, "anything", "everything", "anybody", "everybody") {
+			return nil, false
+		}
+		list, ok := p.outsideOf(from, kind)
 		return all(list), ok
 	}
 	others := p.take("else") || other
