@@ -59,6 +59,8 @@ func partOf(peers []ir.Peer, q ir.Peer) bool {
 			return !inside(q.In, []string{x.Namespace})
 		case x.Kind == ir.Pods && x.In != nil && len(x.In.Names) > 0:
 			return !inside(q.In, x.In.Names)
+		case x.Kind == ir.Pods && x.In != nil && len(x.In.Not) > 0 && q.In != nil && len(q.In.Names) > 0:
+			return !inside(x.In, q.In.Names)
 		}
 		return !arePods([]ir.Peer{x})
 	})

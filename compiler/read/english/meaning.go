@@ -71,6 +71,7 @@ func (f *frame) allBut() {
 		f.to, f.deny, f.onlyTo = []party{{peers: m, ports: f.to[0].ports}}, false, true
 	} else if m := butPeers(f.from); m != nil && len(f.to) > 0 && !anybody(f.to) && m[0].Kind != ir.Pods {
 		f.from, f.deny, f.onlyFrom = []party{{peers: m}}, false, true
+		f.scoped = f.scoped || f.ported() // "deny everyone but A access to B on port 80"
 	}
 }
 
@@ -306,7 +307,7 @@ func (p *parser) emitExceptions(f frame, exclusive bool) {
 		}
 	}
 	f.near = true
-	if slices.ContainsFunc(f.flows(), func(n flow) bool { return n.each }) {
+	if slices.ContainsFunc(f.flows(), func(n flow) bool { return n.each && !strangers(all(f.exceptTo), n.from) }) && len(f.exceptTo) > 0 {
 		p.errorf(diag.ReadAmbiguous, f.span, "it does not say which direction the exception is about", "write \"A must not reach B\"")
 		return
 	}

@@ -197,6 +197,9 @@ func (p *parser) minus(out []ir.Peer) {
 }
 
 func (p *parser) phrase() ([]ir.Peer, bool) {
+	if p.is("each") && p.isAt(1, "other") { // both directions: peers knows, or nobody does
+		return nil, false
+	}
 	for _, production := range []func() ([]ir.Peer, bool){p.pronoun, p.address, p.entity, p.account, p.labelled, p.podsOf, p.everyPod, p.someNamespace, p.name} {
 		s := p.save()
 		if out, ok := production(); ok {
