@@ -25,6 +25,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/inventory"
@@ -166,7 +167,7 @@ func (p *parser) mendAll() bool {
 	changed := false
 	p.findings = nil
 	for i, t := range p.tokens {
-		if t.kind != word || t.known || p.x.Known(t.text) || !plain(t.word) {
+		if t.kind != word || t.known || p.x.Known(t.text) || !plain(t.word) || t.text == strings.ToUpper(t.text) { // SMTP is no slip of SCTP
 			continue
 		}
 		fixed := mend(t.word)

@@ -225,3 +225,20 @@ func (p *parser) otherPorts(f *frame) bool {
 func (p *parser) saysOutside(s ir.Span) bool {
 	return slices.ContainsFunc(p.tokens, func(t token) bool { return t.start >= s.Start && t.end <= s.End && t.word == "outside" })
 }
+
+// exceptedToo refuses "10.0.0.0/8 except 10.1.0.0/16 and dns": what follows could
+// be excepted as well, or be beside the range.
+func (p *parser) exceptedToo(s state) {
+	if p.is(",") || !p.separator() {
+		p.back(s)
+		return
+	}
+	at := p.i
+	_, _, ok := p.peers(nil)
+	clause := p.beginsClause()
+	span := p.span(at)
+	p.back(s)
+	if ok && !clause {
+		p.errorf(diag.ReadAmbiguous, span, "it could be excepted as well, or be meant beside the range", "write two sentences")
+	}
+}

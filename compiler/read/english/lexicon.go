@@ -163,7 +163,7 @@ func mend(w string) string {
 	}
 	best, at := "", limit+1
 	for _, s := range spellings {
-		if len(s) < 4 || s[0] != w[0] || thingWords[s] && len(s) < 7 {
+		if len(s) < 4 || s[0] != w[0] || protocols[s] || thingWords[s] && len(s) < 7 {
 			continue
 		}
 		d := names.Distance(w, s, limit)

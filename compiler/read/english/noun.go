@@ -304,7 +304,7 @@ func (p *parser) address() ([]ir.Peer, bool) {
 		n := len(peer.Except)
 		for {
 			x, ok := prefix(p.tok().text)
-			if !ok {
+			if !ok || !peer.Prefix.Overlaps(x) {
 				break
 			}
 			p.i++
@@ -313,8 +313,9 @@ func (p *parser) address() ([]ir.Peer, bool) {
 			if !p.separator() {
 				break
 			}
-			if _, ok := prefix(p.tok().text); !ok {
+			if x, ok := prefix(p.tok().text); !ok || !peer.Prefix.Overlaps(x) {
 				p.back(s2)
+				p.exceptedToo(s2)
 				break
 			}
 		}
