@@ -110,7 +110,7 @@ func without(n party, peers []ir.Peer) []party {
 func doubtful(f frame) bool {
 	for _, sides := range [][2][]party{{f.from, f.to}, {f.to, f.from}} {
 		has, lacks := sides[0], sides[1]
-		if len(has) == 1 && len(has[0].peers) == 1 && len(has[0].peers[0].Minus) > 0 && everybody(lacks) && partOf(has[0].peers[0].Minus, lacks[0].peers[0]) && has[0].peers[0].Span.End > lacks[0].peers[0].Span.End {
+		if len(has) == 1 && len(has[0].peers) == 1 && has[0].peers[0].Kind != ir.Anybody && len(has[0].peers[0].Minus) > 0 && everybody(lacks) && partOf(has[0].peers[0].Minus, lacks[0].peers[0]) && has[0].peers[0].Span.End > lacks[0].peers[0].Span.End {
 			return true
 		}
 	}

@@ -118,6 +118,9 @@ func (p *parser) limited(f *frame, list []party, egress bool) bool {
 	if !ok {
 		return false
 	}
+	if p.take("only") && !p.ended() {
+		return false
+	}
 	if egress {
 		f.from, f.to, f.onlyTo, f.toward = list, other, true, ir.Egress
 	} else {

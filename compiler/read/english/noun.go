@@ -357,7 +357,7 @@ func (p *parser) entity() ([]ir.Peer, bool) {
 	}
 	p.back(s)
 	if p.seqs("anybody|everybody else?", "anyone", "any|all client|clients|source|sources|host|hosts|ip|address|destination|destinations|place", "any|all", "anywhere|everywhere", "the? whole world", "anything|everything") &&
-		!(p.is("other") && !p.isAt(1, "than")) && !p.is("else", "in", "inside", "within", "of", "label", "labelled", "with", "outside", "external", "service", "namespace", "pod") && !p.nounNext() {
+		!(p.is("other") && !p.isAt(1, "than")) && !p.is("else", "in", "inside", "within", "of", "label", "labelled", "with", "outside", "external", "service", "namespace", "pod") && (!p.nounNext() || p.isAt(-1, "everybody", "anybody") && p.is("access") && p.isAt(1, "to")) {
 		if p.at(-1).word == "else" {
 			p.back(s)
 			return nil, false
