@@ -3,6 +3,7 @@ package english
 import (
 	"slices"
 
+	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/ir"
 )
 
@@ -16,6 +17,9 @@ type group struct {
 // verbGroup takes modals, "not", "only", adverbs and "be", up to the verb.
 func (p *parser) verbGroup() group {
 	var g group
+	if p.is("only") && p.isAt(1, "may", "can", "must", "should", "shall") {
+		p.errorf(diag.ReadAmbiguous, p.tok().span(), "\"only\" could be about the one before it or about what follows", "write \"only A may reach B\", or \"A may only reach B\"")
+	}
 	for {
 		switch {
 		case p.is("need", "have", "want", "get", "be") && p.isAt(1, "to") && (!p.is("get") || verbs[p.at(2).word] != ""):

@@ -9,7 +9,7 @@
 // clauses (sentence.go, imperative.go, declarative.go, flow.go, rest.go) put
 // them into frames: who, whom, on which ports, with which polarity, and what is
 // exclusive (frame.go). Frames become rules by the table of section 4.1 of the
-// design (meaning.go). The words of the grammar, and nothing else, are in
+// design (meaning.go, deny.go, exception.go). The words of the grammar, and nothing else, are in
 // lexicon.go.
 //
 // # What it refuses

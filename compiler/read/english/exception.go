@@ -7,8 +7,8 @@ import (
 	"github.com/kubeteus/kubeteus/compiler/ir"
 )
 
-// This file decides whom an exception is taken from, and how far "every pod"
-// goes.
+// This file decides whom an exception is taken from, what it does to what is
+// allowed, and how far "every pod" goes.
 
 // widen gives the other side of a prohibition its full reach: "every pod" of a
 // rule's own side means the set's namespace, but who is kept from something, or
@@ -240,5 +240,50 @@ func (p *parser) exceptedToo(s state) {
 	p.back(s)
 	if ok && !clause {
 		p.errorf(diag.ReadAmbiguous, span, "it could be excepted as well, or be meant beside the range", "write two sentences")
+	}
+}
+
+// carve takes addresses that an exception names out of the range that is
+// allowed: "to 0.0.0.0/0 on port 443 except 10.0.0.0/8".
+func (f *frame) carve() {
+	to, except := all(f.to), all(f.exceptTo)
+	cidr := func(q ir.Peer) bool { return q.Kind == ir.CIDR }
+	if len(to) != 1 || !cidr(to[0]) || len(except) == 0 || slices.ContainsFunc(except, func(q ir.Peer) bool { return !cidr(q) || len(q.Except) > 0 }) ||
+		slices.ContainsFunc(f.exceptTo, func(n party) bool { return len(n.ports) > 0 }) {
+		return
+	}
+	block := to[0]
+	block.Except = slices.Clone(block.Except)
+	for _, q := range except {
+		block.Except = append(block.Except, q.Prefix)
+	}
+	f.to = []party{{peers: []ir.Peer{block}, ports: f.to[0].ports}}
+	f.exceptTo = nil
+}
+
+// emitExceptions is "allow A to reach B, except C": C is forbidden.
+func (p *parser) emitExceptions(f frame, exclusive bool) {
+	for i := range p.rules {
+		if a := p.rules[i].Allow; a != nil && a.Span == f.span {
+			a.About = ""
+		}
+	}
+	f.near = true
+	if slices.ContainsFunc(f.flows(), func(n flow) bool { return n.each && !strangers(all(f.exceptTo), n.from) }) && len(f.exceptTo) > 0 {
+		p.errorf(diag.ReadAmbiguous, f.span, "it does not say which direction the exception is about", "write \"A must not reach B\"")
+		return
+	}
+	if exclusive {
+		p.errorf(diag.ReadAmbiguous, f.span, "\"only\" and an exception in one sentence can be read in two ways: the exception is forbidden, or it is let through as well", "write two sentences")
+		return
+	}
+	if len(f.exceptPorts) > 0 {
+		p.closeFlow(all(f.from), all(f.to), f.exceptPorts, nil, f)
+	}
+	for _, n := range f.exceptFrom {
+		p.closeFlow(n.peers, all(f.to), n.ports, nil, f)
+	}
+	for _, n := range f.exceptTo {
+		p.closeFlow(all(f.from), n.peers, n.ports, nil, f)
 	}
 }

@@ -120,6 +120,9 @@ func (p *parser) command(f frame, from int) bool {
 // fillCommand finds the side that a command leaves out: "disallow traffic from
 // the frontend" after "allow traffic to the database".
 func (p *parser) fillCommand(f *frame) bool {
+	if p.is("and") && p.isAt(1, "no") {
+		return false // "allow ingress from a and no egress for b": b's ingress may be meant
+	}
 	if p.fill(f) || p.namespace == "" {
 		return len(f.from) > 0 && len(f.to) > 0
 	}

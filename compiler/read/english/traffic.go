@@ -92,7 +92,8 @@ func (p *parser) flowNoun(f *frame) bool {
 			if !slices.Contains(f.dirs, end) {
 				f.dirs = append(f.dirs, end)
 			}
-			if s := p.save(); p.seqs("and|or all|any?", "and|or") && !p.is("incoming", "outgoing") {
+			s, no := p.save(), from > 0 && p.tokens[from-1].word == "no"
+			if (no && p.seqs("and|or no") || p.seqs("and|or all|any?", "and|or")) && !p.is("incoming", "outgoing") {
 				p.back(s)
 			}
 			adjective = true
