@@ -63,7 +63,7 @@ func (p *parser) active(f *frame, g group) bool {
 		f.ports = ports
 		return ok && p.received(f, g, openRoles)
 	case vOpen:
-		return p.connections(f) && p.reaches(f, g, reachRoles)
+		return (p.connections(f) || !p.is("to", "for", "from")) && p.reaches(f, g, reachRoles) // "open to A" is of the destination
 	case vKeep:
 		if f.deny || !p.seqs("out of", "away from", "off") || word != "stay" && word != "stays" {
 			return false
