@@ -3,7 +3,7 @@ package english
 import "strings"
 
 // notInReasons are words by which a reason would say who reaches whom.
-var notInReasons = set("may can must should shall will not no never nobody nothing none only alone except but else other rest port protocol outside internet world outsiders incoming outgoing namespace everything anything everybody anybody so then")
+var notInReasons = set("may can must should shall will not no never nobody nothing none only alone except but else other rest port protocol outside internet world outsiders incoming outgoing namespace everything anything everybody anybody so then if when whenever while during where and/or before after than")
 
 // reason skips ", because it holds card data": words up to the full stop that
 // say why and hold nothing about who reaches whom. A reason that does is left,
