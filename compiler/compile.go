@@ -68,6 +68,7 @@ type Result struct {
 	sets      []*ir.Set
 	before    []policy.Object // in force
 	inForce   *reach.Engine
+	after     *reach.Engine   // in force and written
 	objects   []policy.Object // as lowered
 	files     []emit.File
 	recorded  *lock.File // the lock on disk
@@ -162,10 +163,10 @@ func (r *Result) verify(context.Context, Options) error {
 	}
 	after := slices.Concat(r.before, r.Policies)
 	r.add(verify.Policies(r.Program, r.before, after))
-	engine := reach.New(r.Inventory, after, reach.Options{})
-	r.add(verify.Declared(r.Program, connections(r.Inventory), r.inForce, engine, r.cut))
+	r.after = reach.New(r.Inventory, after, reach.Options{})
+	r.add(verify.Declared(r.Program, connections(r.Inventory), r.inForce, r.after, r.cut))
 	for _, s := range r.Sets {
-		r.add(verify.Expectations(r.Program, engine, s.Namespace, expectations(s)))
+		r.add(verify.Expectations(r.Program, r.after, s.Namespace, expectations(s)))
 	}
 	return nil
 }

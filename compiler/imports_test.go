@@ -245,7 +245,9 @@ func broken(files []goFile, bans []ban) []string {
 	return out
 }
 
-func TestImports(t *testing.T) {
+// tree parses the module.
+func tree(t *testing.T) []goFile {
+	t.Helper()
 	root, err := os.OpenRoot("..")
 	if err != nil {
 		t.Fatal(err)
@@ -255,6 +257,11 @@ func TestImports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return files
+}
+
+func TestImports(t *testing.T) {
+	files := tree(t)
 	if len(files) < 50 {
 		t.Fatalf("only %d Go files found: is this the module's root?", len(files))
 	}
@@ -266,15 +273,7 @@ func TestImports(t *testing.T) {
 // TestImportsOfEachPackage sees to it that a ban's packages exist in words that
 // match: a package in no list is no noun, no pass and no command.
 func TestImportsOfEachPackage(t *testing.T) {
-	root, err := os.OpenRoot("..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer root.Close()
-	files, err := parse(root.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := tree(t)
 	known := slices.Concat(nouns, under(passes...), under("cmd", "rego"), []string{"compiler", "intents", ".../probe"})
 	for _, f := range files {
 		if !matchAny(known, f.pkg) {

@@ -2,7 +2,6 @@ package compiler
 
 import (
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/kubeteus/kubeteus/compiler/diag"
@@ -36,8 +35,7 @@ func (r *Result) Report() *report.Report {
 			out.Intents = append(out.Intents, r.intent(set, intent, carried))
 		}
 	}
-	if len(r.files) > 0 && len(r.Inventory.Workloads) > 0 {
-		after := reach.New(r.Inventory, slices.Concat(r.before, r.Policies), reach.Options{})
+	if r.after != nil && len(r.Inventory.Workloads) > 0 {
 		decide := func(e *reach.Engine) func(ir.Flow) bool {
 			return func(f ir.Flow) bool { return e.Decide(f).Allowed }
 		}
@@ -45,7 +43,7 @@ func (r *Result) Report() *report.Report {
 		for _, s := range r.sets {
 			focus = append(focus, s.Namespace)
 		}
-		out.Reachability = report.Compare(report.Reach(r.Inventory, decide(r.inForce), focus...), report.Reach(r.Inventory, decide(after), focus...))
+		out.Reachability = report.Compare(report.Reach(r.Inventory, decide(r.inForce), focus...), report.Reach(r.Inventory, decide(r.after), focus...))
 	}
 	out.Summarize()
 	return out
@@ -104,7 +102,7 @@ func (r *Result) intent(set *ir.Set, intent *ir.Intent, carried map[string][]str
 		}
 	}
 	switch {
-	case len(intent.Rules) == 0 || !r.Clean && len(r.files) == 0 && refused(r.Diags, intent.Name):
+	case len(intent.Rules) == 0: // Summarize refuses those that an error is about
 		out.Status = report.Refused
 	case len(out.Policies) == 0 && r.Clean:
 		out.Status = report.Holds
@@ -112,8 +110,4 @@ func (r *Result) intent(set *ir.Set, intent *ir.Intent, carried map[string][]str
 		out.Status = report.Compiled
 	}
 	return out
-}
-
-func refused(diags diag.List, intent string) bool {
-	return slices.ContainsFunc(diags, func(d diag.Diagnostic) bool { return d.Intent == intent && d.Severity == diag.Error })
 }

@@ -111,10 +111,7 @@ func (p *parser) declarative() bool {
 	}
 	f.from = subject
 	f.deny = none
-	if p.subjectClause(&f, from, only) {
-		return true
-	}
-	return false
+	return p.subjectClause(&f, from, only)
 }
 
 // theOnly is "is the only one that", "is the only pod allowed to".

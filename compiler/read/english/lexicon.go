@@ -104,7 +104,6 @@ var (
 	outsides  = set("outside internet world outsiders")
 	protocols = set("tcp udp sctp icmp")
 	rests     = set("else other rest")
-	closing   = set("and or but nor , ; - then while whereas")
 )
 
 // other words that the grammar asks for by spelling.
