@@ -26,16 +26,23 @@ type File struct {
 	Entries []Entry `json:"entries"`
 }
 
-// Entry is the reading of one intent. Digest says what was read, Reader who read
-// it; Notes are the reader's own.
+// Entry is the reading of one intent. Digest says what was read; Reader to Samples
+// are where the reading came from, and bear on nothing; Notes are the reader's own.
 type Entry struct {
-	Set    string    `json:"set"`
-	Intent string    `json:"intent"`
-	Digest string    `json:"digest"`
-	Reader string    `json:"reader,omitempty"`
-	Rules  []ir.Rule `json:"rules"`
-	Notes  []string  `json:"notes,omitempty"`
+	Set     string    `json:"set"`
+	Intent  string    `json:"intent"`
+	Digest  string    `json:"digest"`
+	Reader  string    `json:"reader,omitempty"`  // english, openai or replay
+	Version string    `json:"version,omitempty"` // of the reader itself
+	Model   string    `json:"model,omitempty"`   // as configured
+	Prompt  string    `json:"prompt,omitempty"`  // digest of the prompt's template
+	Samples string    `json:"samples,omitempty"` // "2/3": of three independent answers two agreed
+	Rules   []ir.Rule `json:"rules"`
+	Notes   []string  `json:"notes,omitempty"`
 }
+
+// Fresh says whether the entry is the reading of what has the digest.
+func (e Entry) Fresh(digest string) bool { return e.Digest == digest && len(e.Rules) > 0 }
 
 const (
 	apiVersion = "kubeteus.dev/v1alpha1"

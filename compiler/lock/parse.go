@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -19,8 +20,8 @@ import (
 )
 
 const (
-	maxSize  = 16 << 20 // bytes of a lock
-	maxDepth = 40       // levels of a rule
+	maxSize  = 4 << 20 // bytes of a lock
+	maxDepth = 40      // levels of a rule
 )
 
 // Parse decodes a lock. path is only used in positions; the file is nil if it has
@@ -179,11 +180,12 @@ func (p *parser) file(data []byte) *File {
 // entry decodes one entry.
 func (p *parser) entry(n *yaml.Node) (Entry, bool) {
 	before := len(p.diags)
-	m := p.fields(n, "an entry", "set", "intent", "digest", "rules", "reader?", "notes?")
+	m := p.fields(n, "an entry", "set", "intent", "digest", "rules", "reader?", "version?", "model?", "prompt?", "samples?", "notes?")
 	if m == nil {
 		return Entry{}, false
 	}
-	e := Entry{Set: p.text(m["set"]), Intent: p.text(m["intent"]), Digest: p.text(m["digest"]), Reader: p.text(m["reader"])}
+	e := Entry{Set: p.text(m["set"]), Intent: p.text(m["intent"]), Digest: p.text(m["digest"])}
+	p.provenance(&e, m)
 	for _, r := range p.items(m["rules"]) {
 		e.Rules = append(e.Rules, p.rule(r))
 	}
@@ -194,6 +196,39 @@ func (p *parser) entry(n *yaml.Node) (Entry, bool) {
 		p.errorf(p.at(n), "an entry without a set, an intent or a digest")
 	}
 	return e, len(p.diags) == before
+}
+
+const maxProvenance = 256 // bytes of each field; no model and no digest has a longer name
+
+var samples = regexp.MustCompile(`^([1-9][0-9]?)/([1-9][0-9]?)$`)
+
+// provenance decodes where a reading came from. It is shown to people, so it is
+// one line of text; a field that is there says something, since Encode leaves
+// empty ones out.
+func (p *parser) provenance(e *Entry, m map[string]*yaml.Node) {
+	for _, f := range []struct {
+		key string
+		to  *string
+	}{{"reader", &e.Reader}, {"version", &e.Version}, {"model", &e.Model}, {"prompt", &e.Prompt}, {"samples", &e.Samples}} {
+		n := m[f.key]
+		if n == nil {
+			continue
+		}
+		*f.to = p.text(n)
+		if *f.to == "" || len(*f.to) > maxProvenance || strings.ContainsFunc(*f.to, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			p.errorf(p.at(n), "%s is empty, longer than %d bytes, or not one line of text", f.key, maxProvenance)
+		}
+	}
+	if n := m["samples"]; n != nil {
+		agreed, of := 0, 0
+		if s := samples.FindStringSubmatch(e.Samples); s != nil {
+			agreed, _ = strconv.Atoi(s[1]) // two digits at most
+			of, _ = strconv.Atoi(s[2])
+		}
+		if of == 0 || agreed > of {
+			p.errorf(p.at(n), "samples %q: it is how many answers agreed, of how many, such as 3/3", e.Samples)
+		}
+	}
 }
 
 // fields returns the values of a mapping whose keys are known; a key with a

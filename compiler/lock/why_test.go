@@ -1,0 +1,94 @@
+package lock
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/kubeteus/kubeteus/compiler/ir"
+)
+
+func TestVerdicts(t *testing.T) {
+	rules := []ir.Rule{{Allow: &ir.Allow{From: []ir.Peer{workload("old", "web")}, To: []ir.Peer{workload("old", "db")}}}}
+	nested := []ir.Rule{{Close: &ir.Close{End: ir.Ingress, Subject: []ir.Peer{{Kind: ir.Pods, In: &ir.Namespaces{Names: []string{"deep"}}}},
+		Except: []ir.Traffic{{Peers: []ir.Peer{{Kind: ir.Anybody, Minus: []ir.Peer{workload("deeper", "x")}}}}}}}}
+	f := &File{Entries: []Entry{
+		{Set: "s", Intent: "fresh", Digest: Digest("web to db", "shop"), Rules: rules},
+		{Set: "s", Intent: "statement", Digest: Digest("web to dc", "shop"), Rules: rules},
+		{Set: "s", Intent: "namespace", Digest: Digest("n", "old"), Rules: rules},
+		{Set: "s", Intent: "nested", Digest: Digest("n", "deeper"), Rules: nested},
+		{Set: "s", Intent: "none", Digest: Digest("none", ""), Rules: rules},
+		{Set: "s", Intent: "empty", Digest: Digest("e", "shop")},
+		{Set: "s", Intent: "swapped", Digest: Digest("web to db", "shop"), Rules: rules},
+		{Set: "s", Intent: "gone", Digest: Digest("renamed", "shop"), Rules: rules},
+	}}
+	wants := []Want{
+		{"s", "fresh", "web to db", "shop"}, {"s", "statement", "web to db!", "shop"}, {"s", "namespace", "n", "shop"},
+		{"s", "nested", "n", "shop"}, {"s", "none", "none", "shop"}, {"s", "empty", "e", "shop"}, {"s", "swapped", "other", "shop"},
+		{"s", "new", "renamed", "shop"}, {"t", "newer", "never seen", ""},
+	}
+	want := []struct {
+		intent string
+		state  State
+		reason string
+	}{
+		{"fresh", Fresh, ""},
+		{"statement", Stale, "the statement changed since it was recorded"},
+		{"namespace", Stale, `the namespace of its intent set was "old" and is "shop" now`},
+		{"nested", Stale, `was "deeper" and is "shop" now`},
+		{"none", Stale, `was none and is "shop" now`},
+		{"empty", Stale, "records no rules"},
+		{"swapped", Stale, "the statement that is s/fresh now"},
+		{"new", Missing, "the same statement as s/gone"},
+		{"newer", Missing, "no entry of this name"},
+		{"gone", Orphan, "no intent set has an intent of this name"},
+	}
+	got := f.Verdicts(wants)
+	if len(got) != len(want) {
+		t.Fatalf("%d verdicts: %+v", len(got), got)
+	}
+	for i, w := range want {
+		v := got[i]
+		if v.Intent != w.intent || v.State != w.state || !strings.Contains(strings.Join(v.Reasons, "; "), w.reason) || (v.State == Fresh) != (len(v.Reasons) == 0) {
+			t.Errorf("got %+v, want %+v", v, w)
+		}
+		if (v.Entry == nil) != (v.State == Missing) || v.Entry != nil && v.Entry.Intent != w.intent {
+			t.Errorf("%s comes with entry %+v", w.intent, v.Entry)
+		}
+	}
+}
+
+func TestProvenance(t *testing.T) {
+	e := Entry{Set: "s", Intent: "i", Digest: "d", Reader: "openai", Version: "2", Model: "org/model: 7b", Prompt: "sha256:ab", Samples: "2/3",
+		Rules: []ir.Rule{{Allow: &ir.Allow{From: []ir.Peer{{Kind: ir.World}}, To: []ir.Peer{{Kind: ir.Host}}}}}}
+	f := &File{Project: "p", Overlay: "o", Entries: []Entry{e}}
+	data := f.Encode()
+	const lines = "  reader: openai\n  version: \"2\"\n  model: \"org/model: 7b\"\n  prompt: sha256:ab\n  samples: 2/3\n  rules:\n"
+	if !strings.Contains(string(data), lines) {
+		t.Errorf("%s", data)
+	}
+	got, diags := Parse("l", data)
+	if diags != nil || !reflect.DeepEqual(got.Entries[0], e) {
+		t.Errorf("%+v %v", got, diags)
+	}
+	for _, c := range []struct{ field, message string }{
+		{`samples: "3/2"`, "samples"}, {`samples: "0/0"`, "samples"}, {`samples: "03/3"`, "samples"}, {"samples: many", "samples"},
+		{`samples: "111/111"`, "samples"}, {"samples: 3", "not a string"}, {`model: ""`, "model is empty"}, {`model: "a\nb"`, "not one line"},
+		{`model: "a\u202eb"`, "not one line"}, {"version: 2", "not a string"}, {"prompt: [a]", "not a string"},
+		{"model: " + strings.Repeat("m", maxProvenance+1), "longer than"}, {"mode: x", "unknown key"},
+	} {
+		text := "apiVersion: kubeteus.dev/v1alpha1\nkind: Lock\nproject: p\noverlay: o\nentries:\n- set: s\n  intent: i\n  digest: d\n  " + c.field + "\n  rules: []\n"
+		got, diags := Parse("l", []byte(text))
+		if got != nil || len(diags) == 0 || !strings.Contains(diags[0].Message, c.message) || diags[0].Pos.Line != 9 {
+			t.Errorf("%s: %+v %v", c.field, got, diags)
+		}
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	data := []byte(header + strings.Repeat("#", maxSize))
+	f, diags := Parse("l", data)
+	if f != nil || len(diags) != 1 || !strings.Contains(diags[0].Message, "at most 4194304 are read") || len(diags[0].Hints) == 0 {
+		t.Errorf("%v", diags)
+	}
+}
