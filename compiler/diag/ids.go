@@ -38,6 +38,9 @@ const (
 	ReadNote        ID = "KT3007" // what the reader took for granted
 	ReadMissing     ID = "KT3008" // not in the lock, and no reader may run
 	ReadDisagree    ID = "KT3009" // the lock says something else than the statement
+	ReadUnasked     ID = "KT3010" // the model gave no answer
+	ReadAnswer      ID = "KT3011" // no answer of the model was taken
+	ReadTooMany     ID = "KT3012" // what a statement points at is more than a model is told
 
 	// What can be written.
 	LowerUnsayable   ID = "KT4001" // the target cannot say it
@@ -47,6 +50,9 @@ const (
 
 	// Objects alone.
 	ValidateObject ID = "KT5001" // an object that the API server would refuse
+	RegoRule       ID = "KT5010" // what a built-in Rego rule found
+	RegoGuardrail  ID = "KT5011" // what a guardrail of the user found
+	RegoBroken     ID = "KT5012" // a guardrail that does not load, run or finish
 
 	// Proof.
 	VerifyContradiction ID = "KT6001" // intents that exclude each other

@@ -1,0 +1,131 @@
+package rego
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
+	"github.com/open-policy-agent/opa/v1/tester"
+)
+
+// categories are the folders that hold rules.
+var categories = []string{"correctness", "security", "hygiene"}
+
+// modules parses every Rego file, tests included.
+func modules(t *testing.T) map[string]*ast.Module {
+	t.Helper()
+	out := map[string]*ast.Module{}
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || path.Ext(name) != ".rego" || strings.HasPrefix(name, "testdata/") {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		m, err := ast.ParseModuleWithOpts(name, string(data), ast.ParserOptions{ProcessAnnotation: true})
+		out[name] = m
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestRegoTests runs every rule_test.rego. Each rule needs a test that finds
+// something, test_found..., and one that does not, test_not_found....
+func TestRegoTests(t *testing.T) {
+	ctx := context.Background()
+	store := inmem.New()
+	all := modules(t)
+	err := storage.Txn(ctx, store, storage.TransactionParams{}, func(txn storage.Transaction) error {
+		results, err := tester.NewRunner().SetStore(store).SetModules(all).CapturePrintOutput(true).RunTests(ctx, txn)
+		if err != nil {
+			return err
+		}
+		found, clean := map[string]int{}, map[string]int{}
+		for r := range results {
+			if !r.Pass() {
+				t.Errorf("%s: %s: %v\n%s", r.Location, r.Name, r.Error, r.Output)
+				continue
+			}
+			dir := path.Dir(r.Location.File)
+			switch {
+			case strings.HasPrefix(r.Name, "test_found"):
+				found[dir]++
+			case strings.HasPrefix(r.Name, "test_not_found"):
+				clean[dir]++
+			default:
+				t.Errorf("%s: %s is neither test_found... nor test_not_found...", r.Location, r.Name)
+			}
+		}
+		for name := range all {
+			if dir := path.Dir(name); path.Base(name) == "rule.rego" && (found[dir] == 0 || clean[dir] == 0) {
+				t.Errorf("%s: %d passing tests find something and %d do not, each must be at least 1", dir, found[dir], clean[dir])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRuleFolders holds the layout: a folder per rule, named as its package, with
+// metadata, and no file beside.
+func TestRuleFolders(t *testing.T) {
+	all := modules(t)
+	e := engine(t)
+	var folders []string
+	for _, c := range categories {
+		entries, err := os.ReadDir(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range entries {
+			dir := path.Join(c, d.Name())
+			folders = append(folders, dir)
+			files, err := os.ReadDir(dir)
+			if err != nil || len(files) != 2 || files[0].Name() != "rule.rego" || files[1].Name() != "rule_test.rego" {
+				t.Errorf("%s: %v %v: want rule.rego and rule_test.rego", dir, files, err)
+				continue
+			}
+			want := dataRef("kubeteus", "rules", c, d.Name())
+			if got := all[dir+"/rule.rego"].Package.Path; !got.Equal(want) {
+				t.Errorf("%s: package %s, want %s", dir, got, want)
+			}
+		}
+	}
+	slices.Sort(folders)
+	var names []string
+	for _, r := range e.Rules() {
+		names = append(names, r.Name)
+		if strings.HasSuffix(r.Title, ".") || !strings.HasSuffix(r.Help, ".") {
+			t.Errorf("%s: a title has no full stop, help text does: %q, %q", r.Name, r.Title, r.Help)
+		}
+	}
+	if !slices.Equal(names, folders) {
+		t.Errorf("rules %v, folders %v", names, folders)
+	}
+	if len(names) < 14 {
+		t.Errorf("%d rules", len(names))
+	}
+}
+
+// engine compiles the built-in rules, or ends the test.
+func engine(t testing.TB) *Engine {
+	t.Helper()
+	e, err := New(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
