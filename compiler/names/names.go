@@ -25,6 +25,7 @@ package names
 import (
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/kubeteus/kubeteus/compiler/inventory"
@@ -71,6 +72,9 @@ type Index struct {
 	longest    int
 	accounts   map[string][]string // service account name -> namespaces
 	names      []string            // for Nearest, sorted
+
+	once  sync.Once
+	words *vocabulary // see vocabulary.go
 }
 
 // Key joins the letters and digits of s in lower case.
