@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -222,11 +223,12 @@ func (f *facts) near(scope []int, s *metav1.LabelSelector) *ast.Term {
 
 // almost words how a workload misses key=value, or is empty if it is not near.
 // A value that another label has, or that is one slip from what the key has, is
-// near; a key that is missing is, if other labels match.
+// near, but for its digits: web-1 and web-2 are two things. A key that is missing
+// is near if other labels match.
 func almost(w *inventory.Workload, key, value string, others bool) string {
 	const slips, shortest = 1, 4
 	got, ok := w.Labels[key]
-	if ok && min(len(got), len(value)) >= shortest && names.Distance(got, value, slips) <= slips {
+	if ok && min(len(got), len(value)) >= shortest && letters(got) != letters(value) && names.Distance(got, value, slips) <= slips {
 		return fmt.Sprintf("its %s is %q", key, got)
 	}
 	if ok {
@@ -241,6 +243,16 @@ func almost(w *inventory.Workload, key, value string, others bool) string {
 		return fmt.Sprintf("it has no label %s", key)
 	}
 	return ""
+}
+
+// letters is s without digits.
+func letters(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -68,7 +68,7 @@ func Load(fsys fs.FS, dir string) (*Guardrails, diag.List) {
 				out <- result{diags: diag.List{broken(diag.Position{File: dir}, "the Rego compiler failed: %v", r)}}
 			}
 		}()
-		g, diags := load(files)
+		g, diags := compiled(files)
 		out <- result{g, diags}
 	}()
 	select {
@@ -183,15 +183,15 @@ func nesting(text []byte) int {
 	return most
 }
 
-// load parses and compiles the sources.
-func load(files []file) (*Guardrails, diag.List) {
+// compiled parses and compiles the sources.
+func compiled(files []file) (*Guardrails, diag.List) {
 	var diags diag.List
 	modules := map[string]*ast.Module{}
 	for _, f := range files {
-		m, err := ast.ParseModuleWithOpts(f.name, string(f.text), ast.ParserOptions{RegoVersion: ast.RegoV1, Capabilities: capabilities()})
-		if err == nil && m == nil {
-			continue // nothing but comments
+		if blank(f.text) {
+			continue
 		}
+		m, err := ast.ParseModuleWithOpts(f.name, string(f.text), ast.ParserOptions{RegoVersion: ast.RegoV1, Capabilities: capabilities()})
 		if err != nil {
 			diags = append(diags, faults(f.name, err)...)
 			continue
@@ -222,6 +222,16 @@ func load(files []file) (*Guardrails, diag.List) {
 	return g, diags
 }
 
+// blank says that a source holds comments and nothing else.
+func blank(text []byte) bool {
+	for line := range bytes.Lines(text) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
+			return false
+		}
+	}
+	return true
+}
+
 // faults words the errors of OPA's parser and compiler.
 func faults(name string, err error) diag.List {
 	var list ast.Errors
@@ -237,6 +247,9 @@ func faults(name string, err error) diag.List {
 		d := broken(pos, "%s", clip(e.Message))
 		if f, ok := strings.CutPrefix(e.Message, "undefined function "); ok && ast.BuiltinMap[f] != nil {
 			d = d.Hint("guardrails run without network, clock, environment or randomness; what they see is in input")
+		}
+		if strings.Contains(e.Message, "keyword is required") {
+			d = d.Hint("guardrails are Rego v1: deny contains msg if { ... }; opa fmt --rego-v1 rewrites older files")
 		}
 		out = append(out, d)
 	}

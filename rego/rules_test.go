@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/format"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/tester"
@@ -128,4 +129,26 @@ func engine(t testing.TB) *Engine {
 		t.Fatal(err)
 	}
 	return e
+}
+
+// TestFormatted: the sources are as opa fmt writes them.
+func TestFormatted(t *testing.T) {
+	for name := range modules(t) {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := format.SourceWithOpts(name, data, format.Opts{RegoVersion: ast.RegoV1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(want) == string(data) {
+			continue
+		}
+		if !*update {
+			t.Errorf("%s is not formatted: go test ./rego -update", name)
+		} else if err := os.WriteFile(name, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -47,7 +47,7 @@ ports_within(large, _) if large.allPorts
 
 ports_within(large, small) if {
 	not small.allPorts
-	every port in small.ports { some wide in large.ports; within(wide, port) }
+	every port in small.ports { some wide in large.ports; within(wide, port)}
 }
 
 within(wide, port) if {

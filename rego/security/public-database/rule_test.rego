@@ -3,7 +3,7 @@ package kubeteus.rules.security_test["public-database"]
 import data.kubeteus.rules.security["public-database"] as rule
 
 document(peers, ports) := {
-	"policies": [{"key": "a", "selects": [0], "spec": {"policyTypes": ["Ingress"]}, "rules": [{
+	"policies": [{"key": "a", "selects": [0], "selector": {"empty": false}, "spec": {"policyTypes": ["Ingress"]}, "rules": [{
 		"direction": "ingress", "field": "spec.ingress[0]", "everyone": count(peers) == 0, "allPorts": count(ports) == 0, "peers": peers, "ports": ports,
 	}]}],
 	"inventory": {"workloads": [{"ref": "n/w", "ports": [{"name": "", "protocol": "TCP", "number": 5432}]}]},
@@ -37,3 +37,10 @@ test_found_on_all_ports_of_a_database if {
 	found := rule.findings with input as document([world], [])
 	count(found) == 1
 }
+
+test_not_found_over_a_namespace if {
+	found := rule.findings with input as over_all_pods(document([world], []))
+	count(found) == 0
+}
+
+over_all_pods(d) := object.union(d, {"policies": [object.union(p, {"selector": {"empty": true}}) | some p in d.policies]})
