@@ -10,6 +10,7 @@ import (
 )
 
 func TestDefaultBranch(t *testing.T) {
+	t.Parallel()
 	dir := shop(t)
 	check := func(dir, want string) {
 		t.Helper()
@@ -35,6 +36,7 @@ func TestDefaultBranch(t *testing.T) {
 
 // TestMergeBase compares with git on histories drawn at random, whose clocks lie.
 func TestMergeBase(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewSource(1))
 	for n := range 6 {
 		dir := t.TempDir()
@@ -61,7 +63,7 @@ func TestMergeBase(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 12 {
+		for range 8 {
 			a, b := fmt.Sprintf("c%d", r.Intn(commits)), fmt.Sprintf("c%d", r.Intn(commits))
 			want := map[string]bool{}
 			for l := range strings.FieldsSeq(git(t, dir, "merge-base", "--all", a, b)) {

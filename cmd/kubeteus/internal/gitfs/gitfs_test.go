@@ -21,7 +21,7 @@ func git(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("git", append([]string{"-c", "protocol.file.allow=always", "-c", "init.defaultBranch=main", "-c", "advice.detachedHead=false"}, args...)...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
+	cmd.Env = append(os.Environ(), "HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com")
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr
@@ -83,6 +83,7 @@ func refuse(t *testing.T, dir, rev, message, hint string) {
 }
 
 func TestFS(t *testing.T) {
+	t.Parallel()
 	dir := shop(t)
 	write(t, dir, "a.b/x", "")
 	write(t, dir, "a/x", "1") // git sorts a.b before a/, a file system does not
@@ -130,6 +131,7 @@ func TestFS(t *testing.T) {
 }
 
 func TestSubfolder(t *testing.T) {
+	t.Parallel()
 	dir := shop(t)
 	project := filepath.Join(dir, "deploy", "shop")
 	for rev, want := range map[string]string{"HEAD": "version: 2", "main~1": "version: 1", "@^^": "version: 0"} {
@@ -173,6 +175,7 @@ func TestSubfolder(t *testing.T) {
 
 // TestRevisions holds every revision against git rev-parse.
 func TestRevisions(t *testing.T) {
+	t.Parallel()
 	dir := shop(t)
 	git(t, dir, "checkout", "-q", "-b", "feature/x", "HEAD~1")
 	write(t, dir, "feature", "x")
@@ -188,38 +191,39 @@ func TestRevisions(t *testing.T) {
 	clone := filepath.Join(t.TempDir(), "clone")
 	git(t, dir, "clone", "-q", "file://"+dir, clone)
 	git(t, clone, "branch", "other", "origin/main")
+	git(t, clone, "fetch", "-q", "origin", "feature/x") // writes FETCH_HEAD
 	sha := git(t, clone, "rev-parse", "origin/main~1")
+	repository := func(dir string) *repository {
+		r, err := openRepository(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
 	for _, packed := range []bool{false, true} {
 		if packed {
 			git(t, clone, "pack-refs", "--all")
 			git(t, clone, "gc", "-q")
 		}
-		for _, rev := range []string{"HEAD", "@", "HEAD~1", "HEAD^", "HEAD^2", "HEAD^2~1", "HEAD~1^0", "HEAD^{commit}", "HEAD~", "HEAD~~", "HEAD~0", "other", "other~2", "origin/main", "origin", "refs/remotes/origin/main",
+		revs := []string{"HEAD", "@", "HEAD~1", "HEAD^", "HEAD^2", "HEAD^2~1", "HEAD~1^0", "HEAD^{commit}", "HEAD~", "HEAD~~", "HEAD~0", "other", "other~2", "origin/main", "origin", "refs/remotes/origin/main",
 			"remotes/origin/main", "heads/other", "light", "v1", "v1.0", "tags/v1.0", "v1~1", "refs/tags/v1^", "origin/feature/x", "origin/abcd", "same", "origin/größe/ä", "FETCH_HEAD",
-			sha, sha[:7], sha[:8], strings.ToUpper(sha[:9]), sha + "~1"} {
-			if rev == "FETCH_HEAD" {
-				git(t, clone, "fetch", "-q", "origin", "feature/x")
-			}
-			r, err := openRepository(clone)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := r.commit(rev)
+			sha, sha[:7], sha[:8], strings.ToUpper(sha[:9]), sha + "~1"}
+		ask := []string{"rev-parse"}
+		for _, rev := range revs {
+			ask = append(ask, rev+"^{commit}")
+		}
+		for i, want := range strings.Fields(git(t, clone, ask...)) {
+			rev := revs[i]
+			got, err := repository(clone).commit(rev)
 			if err != nil {
 				t.Errorf("%s: %v", rev, err)
-				continue
-			}
-			if want := git(t, clone, "rev-parse", rev+"^{commit}"); got.Hash.String() != want {
+			} else if got.Hash.String() != want {
 				t.Errorf("%s is %s, want %s", rev, got.Hash, want)
 			}
 		}
 	}
 	git(t, clone, "branch", "-f", sha[:6], "HEAD")
-	r, err := openRepository(clone)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := r.commit(sha[:6]); err != nil || got.Hash.String() != git(t, clone, "rev-parse", "HEAD") {
+	if got, err := repository(clone).commit(sha[:6]); err != nil || got.Hash.String() != git(t, clone, "rev-parse", "HEAD") {
 		t.Errorf("a branch goes before an abbreviation: %v", err)
 	}
 	refuse(t, clone, "main~1", "there is no revision main here", "did you mean origin/main?")
@@ -239,6 +243,7 @@ func TestRevisions(t *testing.T) {
 }
 
 func TestWorktree(t *testing.T) {
+	t.Parallel()
 	dir := shop(t)
 	linked := filepath.Join(t.TempDir(), "linked")
 	git(t, dir, "worktree", "add", "-q", "-b", "side", linked, "main~2")
@@ -265,6 +270,7 @@ func TestWorktree(t *testing.T) {
 }
 
 func TestSubmodule(t *testing.T) {
+	t.Parallel()
 	library, dir := shop(t), shop(t)
 	git(t, dir, "submodule", "--quiet", "add", "file://"+library, "lib/shop")
 	commit(t, dir, "submodule")
@@ -288,6 +294,7 @@ func TestSubmodule(t *testing.T) {
 }
 
 func TestShallow(t *testing.T) {
+	t.Parallel()
 	dir := shop(t)
 	git(t, dir, "branch", "release", "main~1")
 	old := git(t, dir, "rev-parse", "main~2")
@@ -326,6 +333,7 @@ func TestShallow(t *testing.T) {
 // TestPartial: a partial clone has extensions that do not matter, and lacks
 // objects that do.
 func TestPartial(t *testing.T) {
+	t.Parallel()
 	dir := shop(t)
 	git(t, dir, "config", "uploadpack.allowFilter", "true")
 	clone := filepath.Join(t.TempDir(), "clone")
@@ -346,6 +354,7 @@ func TestPartial(t *testing.T) {
 }
 
 func TestAlternates(t *testing.T) {
+	t.Parallel()
 	first := shop(t)
 	git(t, first, "gc", "-q")
 	old := git(t, first, "rev-parse", "HEAD")
@@ -376,6 +385,7 @@ func TestAlternates(t *testing.T) {
 }
 
 func TestLinks(t *testing.T) {
+	t.Parallel()
 	dir := shop(t)
 	for link, target := range map[string]string{
 		"deploy/shop/in": "intents/shop.yaml", "deploy/shop/folder": "intents", "deploy/shop/deep/up": "../in", "deploy/shop/round": "deep/../folder/../in",
@@ -443,6 +453,7 @@ func TestLinks(t *testing.T) {
 
 // TestLarge: a huge file has a size, and is not read.
 func TestLarge(t *testing.T) {
+	t.Parallel()
 	dir := shop(t)
 	if err := os.WriteFile(filepath.Join(dir, "huge"), make([]byte, maxObject+1), 0o644); err != nil {
 		t.Fatal(err)
@@ -465,6 +476,7 @@ func TestLarge(t *testing.T) {
 
 // TestHostileTree makes trees that git would not.
 func TestHostileTree(t *testing.T) {
+	t.Parallel()
 	dir := shop(t)
 	blob := git(t, dir, "rev-parse", "HEAD:README.md")
 	raw := make([]byte, 20)
@@ -502,6 +514,7 @@ func TestHostileTree(t *testing.T) {
 }
 
 func TestNotUnderstood(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	git(t, dir, "init", "-q", "--object-format=sha256")
 	commit(t, dir, "x")
@@ -526,6 +539,7 @@ func TestNotUnderstood(t *testing.T) {
 }
 
 func TestSideBySide(t *testing.T) {
+	t.Parallel()
 	dir := shop(t)
 	for i := range 50 {
 		write(t, dir, fmt.Sprintf("many/%d/%d", i%5, i), fmt.Sprint(i))
