@@ -103,6 +103,21 @@ func TestBudgetLearns(t *testing.T) {
 	}
 }
 
+// TestQuotaEndsTheRun: once the day's limit is reached, nobody asks again.
+func TestQuotaEndsTheRun(t *testing.T) {
+	srv := start(t, scripted.List(scripted.Chat(good), scripted.Error(429, "RateLimitReached", "", "limit", "Retry-After", "52220"), scripted.Chat(good)))
+	c, n := client(t, srv.URL)
+	for i := range 10 {
+		_, e := ask(t, c, question())
+		if i == 0 && e != nil || i > 0 && (e == nil || e.Kind != chat.Quota || e.RetryAfter != 52220*time.Second) {
+			t.Errorf("%d: %+v", i, e)
+		}
+	}
+	if len(srv.Requests()) != 2 || len(n.all()) != 0 {
+		t.Errorf("%d requests, slept %v", len(srv.Requests()), n.all())
+	}
+}
+
 // TestPauseIsShared: one call is told to wait, and the others do.
 func TestPauseIsShared(t *testing.T) {
 	srv := start(t, scripted.List(scripted.Error(429, "", "", "slow down", "Retry-After", "15"), scripted.Chat(good)))

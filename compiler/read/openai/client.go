@@ -202,6 +202,9 @@ func (c *Client) Complete(ctx context.Context, r chat.Request) (chat.Reply, erro
 		if err := c.gate.wait(ctx, c.o.Sleep, c.o.Jitter); err != nil {
 			return chat.Reply{}, err
 		}
+		if f := c.gate.ended(); f != nil {
+			return chat.Reply{}, f.public()
+		}
 		d := c.ladder.now()
 		reply, f := c.ask(ctx, d, r)
 		if f == nil {
@@ -214,6 +217,9 @@ func (c *Client) Complete(ctx context.Context, r chat.Request) (chat.Reply, erro
 			continue
 		}
 		pause, again := c.again(ctx, f, tries)
+		if f.kind == chat.Quota {
+			c.gate.end(f)
+		}
 		if !again {
 			return chat.Reply{}, f.public()
 		}

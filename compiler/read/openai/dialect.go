@@ -16,7 +16,8 @@ import (
 // it does not know takes that part away, for this request and for all that
 // follow: a JSON Schema, then JSON mode, then words only; max_tokens, then its
 // newer name, then no limit; temperature; seed. What the schema loses as
-// response_format it gets back as text in the last message.
+// response_format it gets back as text in the last message; a system turn that
+// a model's template does not know goes before the first turn of the user.
 //
 // Only words of the server do that, in an answer with a status that says the
 // request is at fault. A failure that passes (429, 503, a cut connection) says
@@ -31,6 +32,7 @@ import (
 //	llama.cpp  400, in old builds and forks 500: response_format type must be one of "text" or "json_object", but got: json_schema
 //	           400 Either "json_schema" or "grammar" can be specified, but not both
 //	vLLM       400 The provided JSON schema contains features not supported by xgrammar
+//	Gemma      400 System role not supported (its chat template, under vLLM and llama.cpp)
 //	others     422 with a list of fields and what is wrong with them (FastAPI)
 //
 // Ollama and older vLLM know response_format and ignore what they cannot do:
@@ -56,6 +58,7 @@ const (
 type dialect struct {
 	form, limit           int
 	noTemperature, noSeed bool
+	noSystem              bool
 }
 
 // known is where the ladder starts for models that go-openai itself knows not to
@@ -98,6 +101,7 @@ func (l *ladder) learn(used dialect, f *failure) bool {
 		limit:         max(l.at.limit, next.limit),
 		noTemperature: l.at.noTemperature || next.noTemperature,
 		noSeed:        l.at.noSeed || next.noSeed,
+		noSystem:      l.at.noSystem || next.noSystem,
 	}
 	return true
 }
@@ -109,6 +113,7 @@ var (
 	limitWord   = regexp.MustCompile(`\bmax_tokens\b`)
 	newerWord   = regexp.MustCompile(`\bmax_completion_tokens\b`)
 	temperature = regexp.MustCompile(`\btemperature\b`)
+	system      = regexp.MustCompile(`system['"]? (role|turn|message|prompt)s?\b.{0,40}not (support|allow)|not support ['"]?system`)
 	seed        = regexp.MustCompile(`\bseed\b`)
 )
 
@@ -147,6 +152,7 @@ func (d dialect) after(f *failure) dialect {
 		}
 	}
 	d.noTemperature = d.noTemperature || temperature.MatchString(words)
+	d.noSystem = d.noSystem || system.MatchString(words)
 	d.noSeed = d.noSeed || seed.MatchString(words)
 	return d
 }

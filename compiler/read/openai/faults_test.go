@@ -1,6 +1,7 @@
 package openai_test
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"net/http"
@@ -144,6 +145,25 @@ func TestHuge(t *testing.T) {
 	// ReadAll grows by doubling, and the server of this test allocates too.
 	if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 {
 		t.Errorf("%d bytes were allocated", n)
+	}
+}
+
+// TestBomb: nor is what becomes large by being unpacked.
+func TestBomb(t *testing.T) {
+	srv := start(t, scripted.Always(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		for range 12 {
+			if _, err := z.Write(make([]byte, 1<<20)); err != nil {
+				return
+			}
+		}
+		z.Close()
+	}))
+	c, _ := client(t, srv.URL)
+	if _, e := ask(t, c, question()); e == nil || e.Kind != chat.Malformed || !strings.Contains(e.Message, "8 MiB") {
+		t.Fatalf("%+v", e)
 	}
 }
 

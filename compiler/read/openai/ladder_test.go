@@ -109,6 +109,15 @@ func TestLadder(t *testing.T) {
 			}
 			return nil
 		}}, "", []string{full, "json_schema max_completion_tokens temperature seed", "json_schema temperature seed"}},
+		{"no system turn", server{func(a scripted.Asked, _ string) scripted.Reply {
+			if a.Messages[0].Role == "system" {
+				return scripted.Error(400, "BadRequestError", "", "System role not supported")
+			}
+			if len(a.Messages) != 1 || a.Messages[0].Content != "Answer in JSON.\n\n"+question().Messages[1].Content {
+				return scripted.Error(500, "", "", "what became of the messages")
+			}
+			return nil
+		}}, "", []string{full, full}},
 		{"a model that is known", server{func(scripted.Asked, string) scripted.Reply { return nil }}, "gpt-5-mini",
 			[]string{"json_schema max_completion_tokens seed"}},
 	}

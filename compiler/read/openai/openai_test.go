@@ -69,7 +69,7 @@ func client(t *testing.T, base string, change ...func(*openai.Options)) (*openai
 	n := &naps{}
 	o := openai.Options{
 		BaseURL: base + "/v1", Model: model, Key: key, KeyFrom: "KUBETEUS_API_KEY",
-		Timeout: 5 * time.Second, Sleep: n.sleep, Jitter: func() float64 { return 0.5 },
+		Timeout: 15 * time.Second, Sleep: n.sleep, Jitter: func() float64 { return 0.5 },
 	}
 	for _, f := range change {
 		f(&o)

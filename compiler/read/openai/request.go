@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 
 	api "github.com/sashabaranov/go-openai"
 
@@ -19,7 +20,7 @@ const asText = "\n\nAnswer with one JSON document and nothing else. It has to sa
 // request says r in a dialect. Temperature is not in it, see wire.
 func (c *Client) request(d dialect, r chat.Request) api.ChatCompletionRequest {
 	out := api.ChatCompletionRequest{Model: c.o.Model}
-	for _, m := range r.Messages {
+	for _, m := range turns(d, r.Messages) {
 		out.Messages = append(out.Messages, api.ChatCompletionMessage{Role: m.Role, Content: m.Content})
 	}
 	switch d.limit {
@@ -45,8 +46,29 @@ func (c *Client) request(d dialect, r chat.Request) api.ChatCompletionRequest {
 		out.ResponseFormat = &api.ChatCompletionResponseFormat{Type: api.ChatCompletionResponseFormatTypeJSONObject}
 	}
 	if n := len(out.Messages); n > 0 {
-		out.Messages = slices.Clone(out.Messages)
 		out.Messages[n-1].Content += asText + compact(r.Schema)
+	}
+	return out
+}
+
+// turns are the messages, with the system's part of the user's first turn where
+// the model takes no other.
+func turns(d dialect, messages []chat.Message) []chat.Message {
+	i := slices.IndexFunc(messages, func(m chat.Message) bool { return m.Role == "user" })
+	if !d.noSystem || i < 0 {
+		return messages
+	}
+	var out []chat.Message
+	var system strings.Builder
+	for j, m := range messages {
+		switch {
+		case m.Role == "system":
+			system.WriteString(m.Content + "\n\n")
+		case j == i:
+			out = append(out, chat.Message{Role: m.Role, Content: system.String() + m.Content})
+		default:
+			out = append(out, m)
+		}
 	}
 	return out
 }

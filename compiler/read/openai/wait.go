@@ -51,6 +51,22 @@ func (c *Client) again(ctx context.Context, f *failure, tries int) (time.Duratio
 type gate struct {
 	mu    sync.Mutex
 	until time.Time
+	over  *failure // the limit of the day or the account: no call is let through
+}
+
+// end keeps the failure that ends the run: a hundred intents need not each hear
+// that the day's limit is reached.
+func (g *gate) end(f *failure) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.over = f
+}
+
+// ended returns that failure, or nil.
+func (g *gate) ended() *failure {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.over
 }
 
 func (g *gate) close(d time.Duration) {
