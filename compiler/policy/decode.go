@@ -70,13 +70,18 @@ func decode(path string, n *yaml.Node, objects *[]Object, diags *diag.List) {
 			return
 		}
 	}
+	*diags = append(*diags, refused(path, n, err))
+}
+
+// refused words what the strict decoder said of n, at the key that it names.
+func refused(path string, n *yaml.Node, err error) diag.Diagnostic {
 	d := syntax(path, n.Line, err)
 	if m := fieldOf.FindStringSubmatch(d.Message); m != nil {
 		if key := culprit(n, m[1]+m[2], m[2] != ""); key != nil {
 			d.Pos = diag.Position{File: path, Line: key.Line, Column: key.Column}
 		}
 	}
-	*diags = append(*diags, d)
+	return d
 }
 
 // withoutStatus leaves the status out, which servers of Kubernetes 1.24 to 1.27

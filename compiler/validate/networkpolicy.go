@@ -2,9 +2,13 @@ package validate
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metavalidation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -102,18 +106,44 @@ func ipBlock(b *networkingv1.IPBlock, at *field.Path) field.ErrorList {
 	if b.CIDR == "" {
 		return field.ErrorList{field.Required(at.Child("cidr"), "must be specified")}
 	}
-	errs := validation.IsValidCIDR(at.Child("cidr"), b.CIDR)
+	errs := cidr(at.Child("cidr"), b.CIDR)
 	whole, err := netip.ParsePrefix(b.CIDR)
 	if err != nil {
-		return errs // IsValidCIDR has said so
+		return errs // cidr has said so
 	}
 	for i, s := range b.Except {
 		child := at.Child("except").Index(i)
-		errs = append(errs, validation.IsValidCIDR(child, s)...)
+		errs = append(errs, cidr(child, s)...)
 		part, err := netip.ParsePrefix(s)
 		if err == nil && (part.Bits() <= whole.Bits() || !whole.Contains(part.Addr())) {
 			errs = append(errs, field.Invalid(child, s, "must be a strict subset of `cidr`"))
 		}
+	}
+	return errs
+}
+
+// cidr is what an API server of 1.36 and newer takes, which is strict (feature
+// StrictIPCIDRValidation): no host bits, no leading zeros, no IPv4 in IPv6. IPv6
+// in another form than the canonical one is taken, with a warning.
+func cidr(at *field.Path, s string) field.ErrorList {
+	return validation.IsValidCIDRForLegacyField(at, s, true, nil)
+}
+
+// finalizers are the names that an API server takes without a domain.
+var finalizers = []string{string(corev1.FinalizerKubernetes), metav1.FinalizerOrphanDependents, metav1.FinalizerDeleteDependents}
+
+// meta applies the rules for metadata. A generation is left out of them, since
+// the server sets it anew.
+func meta(m metav1.ObjectMeta, at *field.Path) field.ErrorList {
+	m.Generation = 0
+	errs := apivalidation.ValidateObjectMeta(&m, true, apivalidation.NameIsDNSSubdomain, at)
+	for i, f := range m.Finalizers {
+		if !strings.Contains(f, "/") && !slices.Contains(finalizers, f) {
+			errs = append(errs, field.Invalid(at.Child("finalizers").Index(i), f, "name is neither a standard finalizer name nor is it fully qualified"))
+		}
+	}
+	if m.ResourceVersion != "" {
+		errs = append(errs, field.Forbidden(at.Child("resourceVersion"), "may not be set on an object that is created"))
 	}
 	return errs
 }

@@ -1,21 +1,24 @@
 // Package validate checks each policy object alone: whether an API server would
-// take it. Decoding is package policy's business and what objects do together
-// is package verify's; this package owns the rules in between, those that the
-// API server applies to a NetworkPolicy after it has parsed it.
+// take it, and whether anything is there that it could be about. Decoding is
+// package policy's business and what objects do together is package verify's.
 //
-// The rules follow ValidateNetworkPolicy of Kubernetes, which is no library,
-// with the helpers of k8s.io/apimachinery that it is built from. Two are
-// stricter, as an API server with strict IP and CIDR validation is: addresses
-// are in canonical form, and namespaces exist.
+// Encoded holds a file against the OpenAPI schema of the API, as an API server
+// does while it decodes. Objects applies the rules that come after that; they
+// follow ValidateNetworkPolicy of Kubernetes, which is no library, with the
+// helpers of k8s.io/apimachinery that it is built from. Matching looks for what
+// the objects select among what is declared.
+//
+// testdata/apiserver holds hundreds of documents that a real API
+// server took or refused, with its words. The package agrees with it on each, but
+// for a few that it refuses on purpose: apiserver_test.go lists them with the
+// reasons.
 package validate
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
 
-	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/kubeteus/kubeteus/compiler/diag"
@@ -23,9 +26,10 @@ import (
 	"github.com/kubeteus/kubeteus/compiler/policy"
 )
 
-// maxObject is the most bytes of one object that etcd takes in its default
-// configuration (--max-request-bytes).
-const maxObject = 3 << 19
+// maxObject is the most bytes of one object that an API server can store: etcd in
+// its default configuration takes 1.5 MiB (--max-request-bytes) of what the server
+// makes of the object, which adds fields of its own.
+const maxObject = 3<<19 - 4<<10
 
 // Objects returns an error for everything about the objects that an API server
 // with the namespaces of inv would refuse. A nil inv knows no namespaces, and
@@ -58,13 +62,9 @@ func Objects(inv *inventory.Inventory, objects []policy.Object) diag.List {
 // object applies the API server's rules for the object's kind.
 func object(o policy.Object) field.ErrorList {
 	np := o.NetworkPolicy
-	errs := apivalidation.ValidateObjectMeta(&np.ObjectMeta, true, apivalidation.NameIsDNSSubdomain, field.NewPath("metadata"))
+	errs := meta(np.ObjectMeta, field.NewPath("metadata"))
 	errs = append(errs, networkPolicy(&np.Spec, field.NewPath("spec"))...)
-	data, err := json.Marshal(np)
-	switch {
-	case err != nil:
-		errs = append(errs, field.InternalError(field.NewPath("spec"), err))
-	case len(data) > maxObject:
+	if np.Size() > maxObject {
 		errs = append(errs, field.TooLong(nil, nil, maxObject))
 	}
 	return errs
@@ -108,16 +108,20 @@ func message(e *field.Error) string {
 
 // value writes a bad value if it is a scalar, cut to what a line can hold.
 func value(v any) string {
-	const most = 80
 	switch r := reflect.ValueOf(v); r.Kind() {
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		return fmt.Sprint(v)
 	case reflect.String:
-		s := []rune(r.String())
-		if len(s) > most {
-			s = append(s[:most:most], []rune("...")...)
-		}
-		return fmt.Sprintf("%q", string(s))
+		return fmt.Sprintf("%q", cut(r.String()))
 	}
 	return ""
+}
+
+// cut shortens text to what a line can hold.
+func cut(text string) string {
+	const most = 80
+	if s := []rune(text); len(s) > most {
+		return string(s[:most]) + "..."
+	}
+	return text
 }
