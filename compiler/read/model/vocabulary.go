@@ -1,0 +1,107 @@
+package model
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kubeteus/kubeteus/compiler/ir"
+	"github.com/kubeteus/kubeteus/compiler/names"
+)
+
+// The words that an answer can be held against. They are no grammar: a table only
+// says that a statement without any of its words does not mean a thing, never that
+// one with them does. They are English, as statements are; a statement in another
+// language has none of them, and what it forbids is refused.
+
+func wordSet(words string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(words) {
+		m[w] = true
+	}
+	return m
+}
+
+var (
+	// forbidding words say that something does not pass.
+	forbidding = wordSet(`not no never nobody nothing none neither nor noone nowhere cannot without dont doesnt cant shouldnt mustnt isnt arent wont mayn't shant neednt
+		deny denies denied denying block blocks blocked blocking forbid forbids forbidden forbidding disallow disallows disallowed disallowing
+		refuse refuses refused refusing reject rejects rejected rejecting drop drops dropped dropping ban bans banned banning prohibit prohibits prohibited prohibiting
+		prevent prevents prevented preventing stop stops stopped stopping bar bars barred cut cuts off shut shuts keep keeps kept out away stay stays
+		isolate isolates isolated isolating isolation quarantine quarantined segregate segregated segregation close closes closed closing
+		unreachable inaccessible unavailable off-limits private internal-only default-deny deny-all zero-trust zero-egress blacklist blacklisted denylist airgap air-gapped
+		disconnect disconnected disconnecting remove revoke cease hide hidden shield shielded invisible blind seal sealed lock locks locked lockdown`)
+	// limiting words leave something open and close the rest.
+	limiting = wordSet(`only alone solely exclusively exclusive purely strictly just merely sole unless except excepting excepted excluding exclude excludes excluded besides barring save
+		but other others else rest apart aside beyond outside restrict restricts restricted restricting restriction limit limits limited limiting confine confines confined
+		lock locks locked locking lockdown protect protects protected protecting secure reserve reserves reserved dedicated narrow tighten private within inside must exactly strict
+		whitelist whitelisted allowlist allowlisted minimum least`)
+	// excepting words speak of what a prohibition leaves out.
+	excepting = wordSet(`only alone solely exclusively exclusive purely strictly just merely sole unless except excepting excepted exception exceptions excluding exclude excludes excluded besides barring save
+		but other others else rest apart aside beyond outside restrict restricts restricted restricting limit limits limited limiting confine confines confined lock locks locked reserved reserve dedicated
+		protect protects protected private within inside still stay stays must always may can could allowed allow allows permitted permit permits let lets keep keeps continue continues fine ok okay possible
+		accept accepts remain remains any than nobody nothing noone strictly solely internal internally than local locally go goes include includes included`)
+	// permitting words say that something passes.
+	permitting = wordSet(`may can could might allow allows allowed allowing permit permits permitted permitting let lets letting enable enables enabled able grant grants granted give gives given
+		open opens opened expose exposes exposed accept accepts accepted reach reaches reachable access accesses accessible talk talks speak speaks call calls connect connects use uses
+		should must shall will need needs want wants receive receives send sends read reads write writes get gets only alone still continue continues fine ok welcome available
+		whitelist whitelisted allowlist allowlisted except but just free free-for-all add create`)
+	// letting words allow and nothing else: a prohibition has none of them.
+	letting = wordSet(`may can could might allow allows allowed allowing permit permits permitted permitting let lets letting enable enables enabled able grant grants granted give gives given
+		open opens opened expose exposes exposed accept accepts accepted needs need want wants welcome only except but still just alone solely exclusively free remain remains unless save other than
+		continue continues keep keeps stay stays else fine ok unaffected reserved restricted limited works work working`)
+	// everyone words speak of all that there is.
+	everyone = wordSet(`all any every each everyone everybody everything anyone anybody anything everywhere anywhere whole entire nobody nothing noone none no nowhere
+		only alone solely exclusively other others else rest cluster cluster-wide clusterwide namespaces namespace across another different default isolate isolates isolated isolation pods pod
+		workload workloads services apps applications whatever whoever public open intra inside within internally outside unreachable inaccessible private here our we us team
+		them they themselves each-other another between mutual deny-all default-deny allow-all default anonymous users clients people visitors traffic deny block accept accepts lock incoming inbound ingress egress outgoing outbound`)
+)
+
+// spokenOf are the words without which an entity is not meant.
+var spokenOf = map[ir.PeerKind]map[string]bool{
+	ir.World: wordSet(`outside internet world outsiders outsider external externally public publicly web online worldwide www remote clients client users user people visitors visitor customers customer
+		browser browsers cloud saas third-party anywhere elsewhere offsite abroad outward outwards exposed expose exposes open cluster`),
+	ir.Host:       wordSet(`node nodes host hosts kubelet kubelets machine machines vm vms probe probes health healthcheck healthchecks server servers hypervisor`),
+	ir.APIServer:  wordSet(`api apiserver apiservers kube-apiserver kubeapiserver kubernetes k8s control plane controlplane kube master masters`),
+	ir.ClusterDNS: wordSet(`dns kube-dns kubedns coredns core-dns resolve resolves resolving resolution resolver resolvers lookup lookups nameserver nameservers name names hostname hostnames`),
+	ir.IngressController: wordSet(`ingress ingresses controller controllers gateway gateways router routers nginx traefik haproxy contour envoy loadbalancer balancer balancers outside internet
+		external externally public publicly users clients world edge`),
+	ir.Anybody: everyone,
+}
+
+// called says what an entity is called in a message.
+var called = map[ir.PeerKind]string{
+	ir.World: "what is outside of the cluster", ir.Host: "nodes", ir.APIServer: "the API server", ir.ClusterDNS: "DNS",
+	ir.IngressController: "the ingress controller", ir.Anybody: "everybody",
+}
+
+// token is a word of a statement in lower case.
+type token struct {
+	text       string
+	start, end int
+	named      bool // part of a thing's own name
+}
+
+var wordPattern = regexp.MustCompile(`[\p{L}\p{N}]+(?:['’]\p{L}+)?`)
+
+// tokens splits a statement into words. Contractions of not become two words.
+func tokens(s *names.Shortlist) []token {
+	var out []token
+	for _, at := range wordPattern.FindAllStringIndex(s.Statement, -1) {
+		t := token{strings.ReplaceAll(strings.ToLower(s.Statement[at[0]:at[1]]), "’", "'"), at[0], at[1], false}
+		t.named = slices.ContainsFunc(s.Mentions, func(m names.Mention) bool { return m.Strong && m.Start <= t.start && t.end <= m.End })
+		if bare, ok := strings.CutSuffix(t.text, "n't"); ok {
+			t.text = bare
+			out = append(out, token{"not", t.start, t.end, t.named})
+		}
+		t.text, _, _ = strings.Cut(t.text, "'")
+		out = append(out, t)
+	}
+	return out
+}
+
+// speaks says whether one of the words is among the tokens. Words that are
+// something's own name count where names is set.
+func speaks(ts []token, words map[string]bool, names bool) bool {
+	return slices.ContainsFunc(ts, func(t token) bool { return words[t.text] && (names || !t.named) })
+}
