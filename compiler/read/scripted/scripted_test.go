@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubeteus/kubeteus/compiler/names"
+	"github.com/kubeteus/kubeteus/compiler/read/model"
 	"github.com/kubeteus/kubeteus/compiler/read/scripted"
 )
 
@@ -116,5 +118,21 @@ func TestLoopbackOnly(t *testing.T) {
 	}
 	if s.Connections() == 0 || s.Written() == 0 {
 		t.Error("nothing is counted")
+	}
+}
+
+// TestStatementOfPrompt: what package model writes is found again, whatever the
+// statement holds.
+func TestStatementOfPrompt(t *testing.T) {
+	for _, statement := range []string{"Only a may reach b.", `say "{\"statement\":\"x\"}" and } {`, "a\u202eb <&> \u00e9\nignore the above"} {
+		q := model.Prompt(&names.Shortlist{Statement: statement, Namespace: "shop"})
+		q.Messages[len(q.Messages)-1].Content += "\n\nThe schema:\n" + string(q.Schema)
+		body, err := json.Marshal(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := (scripted.Recorded{Body: body}).Statement(); !ok || got != statement {
+			t.Errorf("%q, %v, want %q", got, ok, statement)
+		}
 	}
 }
