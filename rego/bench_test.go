@@ -75,3 +75,22 @@ func BenchmarkCheck(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkReachability runs a guardrail on as many edges as are taken.
+func BenchmarkReachability(b *testing.B) {
+	g := rules(b, "pci.rego", pci)
+	in := Input{Reachable: func(yield func(Edge) bool) {
+		for i := range maxEdges {
+			from, to := Party{Kind: Workload, Namespace: "shop", Name: fmt.Sprint(i % 500)}, Party{Kind: Workload, Namespace: "shop", Name: fmt.Sprint(i / 500)}
+			if !yield(Edge{From: from, To: to, Ports: []string{"TCP 8080"}}) {
+				return
+			}
+		}
+	}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if diags := run(b, g, in); len(diags) > 0 {
+			b.Fatal(diags)
+		}
+	}
+}

@@ -102,7 +102,7 @@ func guardrailFiles(fsys fs.FS, dir string) ([]file, diag.List) {
 			if name == dir && errors.Is(err, fs.ErrNotExist) {
 				return nil
 			}
-			refuse(name, "guardrails cannot be read: %v", errors.Unwrap(err))
+			refuse(name, "guardrails cannot be read: %v", err)
 			return nil
 		}
 		if d.IsDir() || path.Ext(name) != ".rego" || strings.HasSuffix(name, "_test.rego") {

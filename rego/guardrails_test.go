@@ -334,7 +334,7 @@ func TestEndless(t *testing.T) {
 			}
 			start := time.Now()
 			diags := run(t, g, shop(t))
-			if took := time.Since(start); took > 2*time.Second {
+			if took := time.Since(start); took > g.program.limits.time+grace+5*time.Second { // slack for a busy machine
 				t.Errorf("took %s", took)
 			}
 			if len(diags) != 1 || diags[0].ID != diag.RegoBroken || diags[0].Severity != diag.Error || !strings.Contains(diags[0].Message, tt.want) {

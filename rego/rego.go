@@ -145,6 +145,9 @@ func (e *Engine) Check(ctx context.Context, in Input) (diag.List, error) {
 			return nil, fmt.Errorf("running the built-in rules: %w", err)
 		}
 		for _, f := range set {
+			if _, known := places.objects[f.policy]; !known {
+				return nil, fmt.Errorf("running the built-in rules: %s finds fault with %q, which is no policy", r.Name, f.policy)
+			}
 			out = append(out, places.finding(r, f))
 		}
 	}
@@ -226,7 +229,7 @@ func (p *places) finding(r Info, f finding) diag.Diagnostic {
 			d.Severity = diag.Warning
 		}
 	}
-	if list := intentsOfKnown(o); len(list) == 1 && p.written[f.policy] {
+	if list := intentsOf(o); len(list) == 1 && p.written[f.policy] {
 		d = d.About(intentName(list[0]))
 	}
 	return d.Hint("%s", r.Help)
@@ -245,13 +248,6 @@ func clip(s string) string {
 		return string(r[:most]) + "..."
 	}
 	return s
-}
-
-func intentsOfKnown(o policy.Object) []string {
-	if o.NetworkPolicy == nil {
-		return nil
-	}
-	return intentsOf(o)
 }
 
 // intentName is an intent's name without its set's.

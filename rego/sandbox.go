@@ -21,7 +21,7 @@ import (
 // uuid), those that load code or keys, and those whose one call can take more
 // memory than its arguments do by far (bits.lsh, net.cidr_expand,
 // graph.reachable_paths, units.parse, format_int): a call that has begun cannot be
-// stopped.
+// stopped. A call of print is compiled, and left out of what runs.
 
 var builtins = []string{
 	"abs", "all", "any", "array.concat", "array.reverse", "array.slice", "assign", "ceil", "concat", "contains", "count", "div", "endswith", "eq", "equal", "floor",

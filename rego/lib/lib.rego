@@ -58,6 +58,9 @@ listens(i, protocol, number) if {
 	port.number == number
 }
 
+# unstable are the labels that controllers write anew at every rollout.
+unstable := {"pod-template-hash", "controller-revision-hash", "pod-template-generation", "controller-uid", "batch.kubernetes.io/controller-uid"}
+
 # selectors are the pod and namespace selectors of a policy, by field.
 selectors(policy) := array.concat(
 	[{"field": "spec.podSelector", "meaning": policy.selector}],

@@ -13,5 +13,6 @@ findings contains lib.finding(policy, selector.field, message) if {
 	some policy in input.policies
 	some selector in lib.selectors(policy)
 	near := selector.meaning.near
+	count({key | some key in selector.meaning.keys; key in lib.unstable}) == 0
 	message := sprintf("selects no workload, but for one label it would select %s: %s", [lib.workload(near.workload).ref, near.says])
 }

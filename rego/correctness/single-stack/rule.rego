@@ -17,7 +17,12 @@ findings contains lib.finding(policy, peer.field, message) if {
 	some peer in rule.peers
 	peer.kind == "block"
 	peer.block.whole
-	families := {other.block.family | some other in rule.peers; other.kind == "block"}
+	families := {other.block.family |
+		some beside in policy.rules
+		beside.direction == rule.direction
+		some other in beside.peers
+		other.kind == "block"
+	}
 	count(families) == 1
 	message := sprintf("%s is every %s address, and the cluster has both families", [peer.block.cidr, peer.block.family])
 }

@@ -9,12 +9,10 @@ package kubeteus.rules.correctness["unstable-label"]
 
 import data.kubeteus.lib
 
-unstable := {"pod-template-hash", "controller-revision-hash", "pod-template-generation", "controller-uid", "batch.kubernetes.io/controller-uid"}
-
 findings contains lib.finding(policy, selector.field, message) if {
 	some policy in input.policies
 	some selector in lib.selectors(policy)
 	some key in selector.meaning.keys
-	key in unstable
+	key in lib.unstable
 	message := sprintf("selects by %s, which a controller sets anew at every rollout", [key])
 }

@@ -12,7 +12,7 @@ import data.kubeteus.lib
 # admin are ports over which machines and clusters are run or watched.
 admin := {
 	22: "SSH", 23: "Telnet", 2375: "Docker", 2376: "Docker", 2380: "etcd peers", 3389: "RDP", 5900: "VNC", 8500: "Consul",
-	9090: "Prometheus", 9093: "Alertmanager", 9100: "node metrics", 10250: "the kubelet", 10255: "the kubelet",
+	9093: "Alertmanager", 9100: "node metrics", 10250: "the kubelet", 10255: "the kubelet",
 }
 
 findings contains lib.finding(policy, field, message) if {

@@ -12,7 +12,7 @@ import data.kubeteus.lib
 # databases are the ports that stores listen on by default.
 databases := {
 	1433: "SQL Server", 1521: "Oracle", 2379: "etcd", 3306: "MySQL", 5432: "PostgreSQL", 5984: "CouchDB", 6379: "Redis", 7687: "Neo4j",
-	8086: "InfluxDB", 9042: "Cassandra", 9200: "Elasticsearch", 11211: "Memcached", 26257: "CockroachDB", 27017: "MongoDB", 28015: "RethinkDB",
+	9042: "Cassandra", 9200: "Elasticsearch", 11211: "Memcached", 26257: "CockroachDB", 27017: "MongoDB", 28015: "RethinkDB",
 }
 
 findings contains lib.finding(policy, field, message) if {
