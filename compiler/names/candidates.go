@@ -2,6 +2,7 @@ package names
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -30,11 +31,13 @@ import (
 //     count on it. Where the statement says "it" or "these pods", what the last
 //     statement spoke of is pointed at instead.
 //   - A label value that a large group bears is listed as the label, which says
-//     the whole group; its workloads are extras. A namespace is listed as a
+//     the whole group; its workloads are extras. So are those of smaller groups
+//     where all would not fit. A namespace is listed as a
 //     namespace, never as what lives in it.
 //
 // The score is the tier's, then a little for the namespace and for each further
-// word that gives a reason; so no number of weak reasons outranks a name.
+// word that gives a reason; so no number of weak reasons outranks a name, and no
+// number of guesses a weak reason.
 //
 // Nothing is cut silently. All that is pointed at has to fit the budget, or the
 // error TooMany says so and in whose words; the intent is refused and its author
@@ -54,12 +57,14 @@ const (
 	maxStatement = 64 << 10 // bytes
 	maxRun       = 12       // atoms of one name
 	maxGuesses   = 64       // words per statement that are compared with all names
+	maxWord      = 63       // bytes of such a word: the longest label of a DNS name
 	maxCommon    = 400      // workloads elsewhere that one part of a name may stand for
 	maxBack      = 8        // statements that "it" may look back
 )
 
-// Scores of the tiers, and what is added and taken away. The steps between tiers
-// are wider than all that can be added.
+// Scores of the tiers, and what is added and taken away. The steps from a name to
+// a variant of it, to the weak tiers and to guesses are wider than all that can be
+// added; the weak tiers are nearly equal.
 var tierScore = [...]int{Exact: 1000, Variant: 900, Label: 720, Head: 700, Product: 680}
 
 const (
@@ -94,6 +99,7 @@ type reason struct {
 	w      *inventory.Workload
 	score  int
 	direct bool // pointed at: never left out
+	named  bool // and not only by the value of a label
 	count  int  // words that give a reason
 	hits   int  // parts of its name that are words of the statement
 }
@@ -115,6 +121,7 @@ type finder struct {
 	meanings  map[string]*meaning
 	guesses   map[string]*meaning // of words that nothing knows
 	said      said
+	pairs     map[[2]string]bool // keys and values that were looked up
 }
 
 // mention is a Mention before refs are made of it.
@@ -139,7 +146,7 @@ type meaning struct {
 
 func (x *Index) finder(statement, namespace string) *finder {
 	return &finder{x: x, v: x.vocabulary(), s: statement, namespace: namespace, atoms: atoms(statement), chunks: chunks(statement), spoken: map[string]bool{},
-		spaces: map[string]bool{}, found: map[*inventory.Workload]*reason{}, meanings: map[string]*meaning{}, guesses: map[string]*meaning{}, said: newSaid()}
+		spaces: map[string]bool{}, found: map[*inventory.Workload]*reason{}, meanings: map[string]*meaning{}, guesses: map[string]*meaning{}, said: newSaid(), pairs: map[[2]string]bool{}}
 }
 
 // read finds all that the statement itself gives a reason for.
@@ -152,7 +159,7 @@ func (f *finder) read() {
 }
 
 // consider notes a reason for w.
-func (f *finder) consider(w *inventory.Workload, score int, direct bool) {
+func (f *finder) consider(w *inventory.Workload, score int, direct bool) *reason {
 	switch {
 	case w.Namespace == f.namespace:
 		score += ownMore
@@ -168,6 +175,7 @@ func (f *finder) consider(w *inventory.Workload, score int, direct bool) {
 	r.score = max(r.score, score)
 	r.direct = r.direct || direct
 	r.count++
+	return r
 }
 
 // take notes what a run means; pointed says that it points there.
@@ -177,7 +185,8 @@ func (f *finder) take(m *meaning, pointed bool) {
 		less = extraLess
 	}
 	for _, w := range m.direct {
-		f.consider(w, m.scores[w]-less, pointed)
+		r := f.consider(w, m.scores[w]-less, pointed)
+		r.named = r.named || pointed && m.scores[w] != tierScore[Label]
 	}
 	for _, w := range m.soft {
 		f.consider(w, m.scores[w]-less, false)
@@ -236,12 +245,13 @@ func (f *finder) lookUp(key, only string) *meaning {
 		return nil
 	}
 	best := map[string]Tier{}
-	strong := [3]bool{} // by home
+	strong, any := [3]bool{}, [3]bool{} // by home
 	for _, e := range es {
 		ns := e.namespace()
 		if t, ok := best[ns]; !ok || e.tier < t {
 			best[ns] = e.tier
 		}
+		any[f.home(ns)] = true
 		if e.tier <= Variant {
 			strong[f.home(ns)] = true
 		}
@@ -256,9 +266,7 @@ func (f *finder) lookUp(key, only string) *meaning {
 		switch {
 		case only != "":
 			pointed = ns == only
-		case is && home == 2:
-			pointed = true
-		case is && home == 1:
+		case is && home > 0:
 			pointed = true
 		case is:
 			pointed, extra = !strong[2] && !strong[1], f.wide
@@ -269,7 +277,7 @@ func (f *finder) lookUp(key, only string) *meaning {
 		case nowhere:
 			pointed, extra = !strong[0], true
 		default:
-			extra = f.wide || !strong[0] && !strong[1] && !strong[2]
+			extra = f.wide || !strong[0] && !any[1] && !any[2]
 		}
 		switch {
 		case pointed && e.tier == best[ns]:
@@ -301,7 +309,7 @@ func (f *finder) fill(m *meaning, direct, extras []entry) {
 	}
 	seen := map[*inventory.Workload]int{} // 1 extra, 2 soft, 3 direct
 	put := func(e entry, rank int) {
-		if e.tier == Label && !volatile(e.key) && f.home(e.namespace()) > 0 || e.tier == Label && rank > 1 {
+		if e.tier == Label && !volatile(e.key) && (rank > 1 || !m.strong && f.home(e.namespace()) > 0) {
 			m.labels = append(m.labels, e.key+"="+e.value)
 		}
 		for _, w := range f.x.workloadsOf(e) {
@@ -341,70 +349,88 @@ func (x *Index) sort(ws []*inventory.Workload) {
 	slices.SortFunc(ws, func(a, b *inventory.Workload) int { return cmp.Compare(x.inv.Index(a), x.inv.Index(b)) })
 }
 
-// look adds what earlier statements speak of: as extras what the last one points
-// at, or, where the statement refers back, what the last one that points at
-// anything does, with the referring words as its mention.
+// look adds what earlier statements speak of. Where the statement refers back,
+// what the last of them points at that points at anything is pointed at, and what
+// those before it do are extras: the referring words are a mention of all. Else
+// what the last one points at is an extra. Labels are taken from all of them:
+// "Allow connections from web." goes on about the pods that an earlier one said.
 func (f *finder) look(before []string) {
-	back, ok := f.refersBack()
-	for k := len(before) - 1; k >= 0 && k >= len(before)-maxBack; k-- {
+	back, refers := f.refersBack()
+	m := &meaning{scores: map[*inventory.Workload]int{}}
+	spaces := map[string]bool{}
+	for k := len(before) - 1; k >= max(0, len(before)-maxBack); k-- {
 		if len(before[k]) > maxStatement {
-			return
+			break
 		}
 		g := f.x.finder(before[k], f.namespace)
 		g.read()
-		m := &meaning{scores: map[*inventory.Workload]int{}}
-		for _, r := range g.order {
-			if r.direct {
-				m.scores[r.w] = contextScore
-				m.direct = append(m.direct, r.w)
-			}
+		maps.Copy(f.said.labels, g.said.labels)
+		maps.Copy(f.said.spaceLabels, g.said.spaceLabels)
+		if refers || k == len(before)-1 {
+			maps.Copy(f.said.cidrs, g.said.cidrs)
+			maps.Copy(f.said.domains, g.said.domains)
+			maps.Copy(f.said.accounts, g.said.accounts)
+			f.context(g, m, refers)
 		}
-		f.x.sort(m.direct)
-		if !ok { // "Allow connections from web." may go on about where the last one was about
-			for _, w := range m.direct {
-				f.consider(w, contextScore, false)
-			}
-			g.said.ports, g.said.protocols = nil, nil
-			f.said.add(g.said)
-			return
+		if refers {
+			maps.Copy(spaces, g.spoken)
 		}
-		spaces := slices.DeleteFunc(sorted(g.spaces), func(n string) bool { return !g.spoken[n] })
-		if len(m.direct)+len(spaces)+len(g.said.labels)+len(g.said.cidrs)+len(g.said.domains)+len(g.said.accounts) == 0 && g.refers() {
+	}
+	f.x.sort(m.direct)
+	f.x.sort(m.extras)
+	maps.Copy(f.spaces, spaces)
+	if len(m.direct)+len(spaces) > 0 {
+		f.mentions = append(f.mentions, mention{start: back.start, end: back.end, meaning: m, spaces: sorted(spaces)})
+	}
+}
+
+// context takes what an earlier statement points at.
+func (f *finder) context(g *finder, m *meaning, refers bool) {
+	first := len(m.direct) == 0
+	for _, r := range g.order {
+		if !r.direct {
 			continue
 		}
-		for _, n := range spaces {
-			f.spaces[n] = true
-		}
-		f.said.add(g.said)
-		for _, w := range m.direct {
-			f.consider(w, contextScore, true)
-		}
-		f.mentions = append(f.mentions, mention{start: back.start, end: back.end, meaning: m, spaces: spaces})
-		if !g.refers() {
-			return
+		pointed := refers && first
+		c := f.consider(r.w, contextScore, pointed)
+		c.named = c.named || pointed
+		switch {
+		case pointed:
+			m.direct = append(m.direct, r.w)
+		case refers && !slices.Contains(m.direct, r.w):
+			m.extras = append(m.extras, r.w)
 		}
 	}
 }
 
-func (f *finder) refers() bool {
-	_, ok := f.refersBack()
-	return ok
-}
-
 // refersBack returns the first word that stands for something said before. "its"
-// and "their" after a name are about that name.
+// and "nobody else" after a name are about that name.
 func (f *finder) refersBack() (atom, bool) {
-	for _, a := range f.atoms {
+	named := len(f.s)
+	for _, m := range f.mentions {
+		if m.strong {
+			named = min(named, m.end)
+		}
+	}
+	for i, a := range f.atoms {
 		if a.taken || a.quoted {
 			continue
 		}
+		next := atom{}
+		if i+1 < len(f.atoms) {
+			next = f.atoms[i+1]
+		}
+		refers := false
 		switch a.key {
-		case "it", "itself", "they", "them", "themselves", "these", "those", "this", "same", "latter", "former", "else", "there", "ones", "both":
+		case "it", "itself", "they", "them", "themselves", "these", "those", "latter", "former", "ones":
+			refers = true
+		case "this", "same":
+			refers = next.class == kindNoun || next.key == "one" || next.key == "port" || next.key == "ports"
+		case "its", "their", "else", "there":
+			refers = a.start < named
+		}
+		if refers {
 			return a, true
-		case "its", "their":
-			if !slices.ContainsFunc(f.mentions, func(m mention) bool { return m.strong && m.end <= a.start }) {
-				return a, true
-			}
 		}
 	}
 	return atom{}, false
@@ -415,7 +441,11 @@ func (f *finder) refersBack() (atom, bool) {
 func (f *finder) speaksWidely() bool {
 	for i, a := range f.atoms {
 		switch a.key {
-		case "cluster", "everywhere", "elsewhere", "anywhere", "wherever":
+		case "cluster":
+			if f.space(i) && f.space(i+1) && (i+1 == len(f.atoms) || f.atoms[i+1].key != "dns" && f.atoms[i+1].key != "s") {
+				return true
+			}
+		case "everywhere", "elsewhere", "wherever":
 			return true
 		case "namespace", "namespaces", "ns":
 			for _, b := range f.atoms[max(0, i-2):i] {

@@ -3,6 +3,7 @@ package names
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,13 +90,25 @@ func (f *finder) fit(budget int) (*Shortlist, error) {
 		s.Workloads = append(s.Workloads, w)
 		kept[r.w] = true
 	}
+	direct := map[*reason]ShortWorkload{}
+	needed, named := s.Tokens, s.Tokens
 	for _, r := range f.order {
 		if r.direct {
-			add(r, f.shortWorkload(r))
+			w := f.shortWorkload(r)
+			direct[r] = w
+			needed += w.Tokens()
+			if r.named {
+				named += w.Tokens()
+			}
 		}
 	}
-	if s.Tokens > budget {
-		return nil, &TooMany{Needed: s.Tokens, Budget: budget, Words: f.crowds()}
+	if named > budget {
+		return nil, &TooMany{Needed: named, Budget: budget, Words: f.crowds()}
+	}
+	for _, r := range f.order {
+		if r.direct = r.direct && (r.named || needed <= budget); r.direct { // else its label, which is listed, says it
+			add(r, direct[r])
+		}
 	}
 	limit := min(budget, s.Tokens+budget/2)
 	for _, r := range f.order {
@@ -173,7 +186,7 @@ func (f *finder) ref(w *inventory.Workload) string {
 func (f *finder) shortNamespace(name string) ShortNamespace {
 	n := ShortNamespace{Name: name}
 	for k, v := range f.x.inv.Namespace(name).Labels {
-		if k != "kubernetes.io/metadata.name" && !volatile(k) && k != "name" {
+		if k != inventory.NameLabel && !volatile(k) && k != "name" {
 			n.Labels = append(n.Labels, k+"="+v)
 		}
 	}
@@ -201,13 +214,31 @@ func (f *finder) shortWorkload(r *reason) ShortWorkload {
 	for _, p := range r.w.Ports {
 		w.Ports = append(w.Ports, portText(p.Name, p.Number, p.Protocol))
 	}
-	for k, v := range r.w.Labels {
-		if pair := k + "=" + v; !volatile(k) && (selected[k] || telling[k] || f.said.labels[pair] || f.said.labels[k]) {
-			w.Labels = append(w.Labels, pair)
+	w.Labels = f.shortLabels(r.w, selected)
+	return w
+}
+
+// shortLabels are the labels that the statement speaks of, and one for each
+// other value that a Service selects by or that says what the pod is for: many
+// write a name under several keys.
+func (f *finder) shortLabels(w *inventory.Workload, selected map[string]bool) []string {
+	var out, values []string
+	add := func(k, v string) {
+		out = append(out, k+"="+v)
+		values = append(values, v)
+	}
+	keys := slices.Sorted(maps.Keys(w.Labels))
+	spoken := func(k string) bool { return f.said.labels[k] || f.said.labels[k+"="+w.Labels[k]] }
+	for _, choose := range []func(k string) bool{spoken, func(k string) bool { return selected[k] }, func(k string) bool { return telling[k] }} {
+		for _, k := range keys {
+			v := w.Labels[k]
+			if !volatile(k) && choose(k) && !slices.Contains(out, k+"="+v) && (spoken(k) || !slices.Contains(values, v)) {
+				add(k, v)
+			}
 		}
 	}
-	slices.Sort(w.Labels)
-	return w
+	slices.Sort(out)
+	return out
 }
 
 // telling are the label keys that say what a pod is for.

@@ -21,7 +21,9 @@ func (f *finder) guess() {
 	for i := 0; i < len(f.atoms); {
 		w := word{i: i, j: i + 1, key: f.atoms[i].key}
 		for w.j < len(f.atoms) && !f.space(w.j) && f.atoms[w.j].glue != '/' && !f.atoms[w.j].taken {
-			w.key += f.atoms[w.j].key
+			if len(w.key) <= maxWord {
+				w.key += f.atoms[w.j].key
+			}
 			w.j++
 		}
 		i = w.j
@@ -136,7 +138,7 @@ func (f *finder) guessAt(key string, parts bool, left *int) *meaning {
 			return m
 		}
 	}
-	if len(key) < 4 || len(key) > f.x.longest+2 || *left == 0 {
+	if len(key) < 4 || len(key) > maxWord || *left == 0 {
 		return nil
 	}
 	*left--

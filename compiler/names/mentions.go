@@ -51,11 +51,10 @@ func (f *finder) whole(r run) bool {
 		if f.atoms[before].glue != '/' {
 			return false
 		}
-		if before--; before < r.i-maxRun {
-			return false
+		for before--; before > r.i-maxRun && !f.space(before) && f.atoms[before].glue != '/'; before-- {
 		}
-		for !f.space(before) && f.atoms[before].glue != '/' {
-			before--
+		if before <= r.i-maxRun {
+			return false
 		}
 	}
 	if f.space(behind) || f.atoms[behind].glue == '/' {
@@ -65,7 +64,7 @@ func (f *finder) whole(r run) bool {
 		return true
 	}
 	for ; !f.space(behind); behind++ {
-		if f.atoms[behind].class != kindNoun {
+		if f.atoms[behind].class != kindNoun || behind > r.j+2 {
 			return false
 		}
 	}
@@ -186,7 +185,7 @@ func (f *finder) namespaceCue(r run) bool {
 	for at(k) == "the" || at(k) == "called" || at(k) == "named" {
 		k--
 	}
-	return isNamespace(at(k)) || r.j < len(f.atoms) && f.atoms[r.j].glue == ' ' && isNamespace(at(r.j)) ||
+	return isNamespace(at(k)) && f.space(r.i) || r.j < len(f.atoms) && f.atoms[r.j].glue == ' ' && isNamespace(at(r.j)) ||
 		k == r.i-1 && (at(k) == "in" || at(k) == "inside" || at(k) == "within") && f.space(r.i)
 }
 
@@ -219,44 +218,60 @@ func (f *finder) names() {
 	for k, m := range f.mentions {
 		spaces[[2]int{m.start, m.end}] = k
 	}
-	end := 0
+	inNamespace := f.covered() // only namespaces are mentioned so far
+	end, strong := 0, false
 	for i := range f.atoms {
 		rs := f.runs(i, func(key []byte) bool { return f.x.entries[string(key)] != nil || f.x.plural(string(key)) != "" })
+		used := false
 		for k, r := range slices.Backward(rs) {
-			last := k == len(rs)-1
-			if !last || r.j <= end { // inside of a longer run
-				if f.space(r.i) && f.space(r.j) && f.ordinary(r) == open {
-					if m := f.means(r.key, f.qualifier(r)); m != nil {
-						f.take(m, false)
-					}
+			switch whole := f.space(r.i) && f.space(r.j); {
+			case !whole && inNamespace[r.i] == strongly && inNamespace[r.j-1] == strongly && !f.whole(r):
+			case !used && k == len(rs)-1 && r.j > end:
+				if m := f.point(r, r.i < end, spaces); m != nil {
+					end, used, strong = r.j, true, m.strong
 				}
-				continue
-			}
-			if f.point(r, r.i < end, spaces) {
-				end = r.j
+			case whole && f.ordinary(r) == open:
+				f.inside(r, used && strong || r.j <= end && strong)
 			}
 		}
 	}
 }
 
-// point notes what r points at, and says whether its words are used up.
-func (f *finder) point(r run, overlap bool, spaces map[[2]int]int) bool {
+// inside notes a run that is a part of a longer one. In a name, other names
+// alone are worth it.
+func (f *finder) inside(r run, inName bool) {
+	m := f.means(r.key, f.qualifier(r))
+	switch {
+	case m == nil:
+	case !inName:
+		f.take(m, false)
+	case m.strong:
+		for _, w := range m.direct {
+			if f.home(w.Namespace) > 0 {
+				f.consider(w, m.scores[w]-extraLess, false)
+			}
+		}
+	}
+}
+
+// point notes what r points at, and returns it if its words are used up.
+func (f *finder) point(r run, overlap bool, spaces map[[2]int]int) *meaning {
 	m := f.means(r.key, f.qualifier(r))
 	if m == nil {
-		return false
+		return nil
 	}
 	c := f.ordinary(r)
 	span := [2]int{f.atoms[r.i].start, f.atoms[r.j-1].end}
 	whole := f.whole(r)
 	if k, ok := spaces[span]; ok && f.namespaceCue(r) && f.mentions[k].strong {
 		f.take(m, false) // the words say that it is the namespace
-		return true
+		return m
 	}
-	if c != open && (!m.strong || c == function) {
-		m = f.plainly(m, c)
+	if c != open {
+		m = f.plainly(m, c == kindNoun && !saysNothing(r.key))
 	}
 	if m == nil {
-		return false
+		return nil
 	}
 	strong := m.strong && c == open && whole && !overlap && !f.kube(r) && !f.portName(r)
 	f.take(m, whole || c != open)
@@ -265,19 +280,22 @@ func (f *finder) point(r run, overlap bool, spaces map[[2]int]int) bool {
 	} else {
 		f.mentions = append(f.mentions, mention{start: span[0], end: span[1], meaning: m, strong: strong})
 	}
-	return c == open || r.j-r.i > 1 && c == kindNoun && f.atoms[r.i].class != function
+	if c == open || r.j-r.i > 1 && c == kindNoun && f.atoms[r.i].class != function {
+		return m
+	}
+	return nil
 }
 
 // plainly is what a word of the language points at: its own namespace's things
-// of that very name, and for kind nouns what else there may be called so.
-func (f *finder) plainly(m *meaning, c class) *meaning {
+// of that very name, and with weak what else there may be called so.
+func (f *finder) plainly(m *meaning, weak bool) *meaning {
 	out := &meaning{scores: m.scores}
 	for _, w := range m.direct {
 		switch {
 		case f.home(w.Namespace) == 0:
 		case m.strong:
 			out.direct = append(out.direct, w)
-		case c == kindNoun:
+		case weak:
 			out.extras = append(out.extras, w)
 		}
 	}
@@ -285,6 +303,13 @@ func (f *finder) plainly(m *meaning, c class) *meaning {
 		return nil
 	}
 	return out
+}
+
+// saysNothing says whether a kind noun is the end of too many names to mean one
+// of them: all but "server".
+func saysNothing(key string) bool {
+	s := stem(key)
+	return s != "server" && slices.Contains(kindNouns, s)
 }
 
 // qualifier is the one namespace that r is said to be in: "shop/web",
@@ -325,7 +350,7 @@ func (f *finder) qualifier(r run) string {
 	if w := at(k); w != "in" && w != "inside" && w != "within" && w != "of" {
 		return ""
 	}
-	for k++; at(k) == "the" || isNamespace(at(k)); k++ {
+	for k++; (at(k) == "the" || isNamespace(at(k))) && at(k+1) != ""; k++ {
 	}
 	for _, q := range slices.Backward(f.runs(k, func(key []byte) bool { return f.x.namespaces[string(key)] != nil })) {
 		if at(k) != "" {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kubeteus/kubeteus/compiler/inventory"
 	"github.com/kubeteus/kubeteus/compiler/ir"
 )
 
@@ -20,12 +21,6 @@ type said struct {
 func newSaid() said {
 	m := func() map[string]bool { return map[string]bool{} }
 	return said{m(), m(), m(), m(), m(), m(), m()}
-}
-
-func (s said) add(o said) {
-	for _, p := range [][2]map[string]bool{{s.ports, o.ports}, {s.protocols, o.protocols}, {s.labels, o.labels}, {s.spaceLabels, o.spaceLabels}, {s.cidrs, o.cidrs}, {s.domains, o.domains}, {s.accounts, o.accounts}} {
-		maps.Copy(p[0], p[1])
-	}
 }
 
 func sorted(m map[string]bool) []string { return slices.Sorted(maps.Keys(m)) }
@@ -131,7 +126,7 @@ func (f *finder) written(k int, cue map[string]bool) bool {
 		}
 	}
 	if ok {
-		if !labelKey.MatchString(key) || !labelValue.MatchString(value) {
+		if !legal(key, value) {
 			return false
 		}
 		pair := key + "=" + value
@@ -146,7 +141,7 @@ func (f *finder) written(k int, cue map[string]bool) bool {
 	if end = c.end; !ok && c.end < len(f.s) && f.s[c.end] == ':' { // app: web
 		key, value, end, ok = c.text, next(1).text, next(1).end, true
 	}
-	if !ok || !labelKey.MatchString(key) || !labelValue.MatchString(value) {
+	if !ok || !legal(key, value) {
 		return false
 	}
 	if f.pair(key, value) {
@@ -162,6 +157,10 @@ func (f *finder) written(k int, cue map[string]bool) bool {
 	return false
 }
 
+func legal(key, value string) bool {
+	return len(key) <= 317 && len(value) <= 63 && labelKey.MatchString(key) && labelValue.MatchString(value)
+}
+
 // cutEquals cuts at =, == or !=.
 func cutEquals(s string) (key, value string, ok bool) {
 	key, value, ok = strings.Cut(s, "=")
@@ -171,13 +170,17 @@ func cutEquals(s string) (key, value string, ok bool) {
 // pair notes the labels of the inventory that the two words are key and value of.
 func (f *finder) pair(key, value string) bool {
 	id := [2]string{Key(key), Key(value)}
+	if known, ok := f.pairs[id]; ok {
+		return known
+	}
 	for _, p := range f.v.pods.pairs[id] {
 		f.said.labels[p] = true
 	}
 	for _, p := range f.v.spaces.pairs[id] {
 		f.said.spaceLabels[p] = true
 	}
-	return len(f.v.pods.pairs[id])+len(f.v.spaces.pairs[id]) > 0
+	f.pairs[id] = len(f.v.pods.pairs[id])+len(f.v.spaces.pairs[id]) > 0
+	return f.pairs[id]
 }
 
 // spacedLabels notes labels that are said in words and that the inventory knows:
@@ -190,11 +193,7 @@ func (f *finder) spacedLabels(k int, cue map[string]bool) {
 	if isNamespace(key) {
 		for _, n := range []int{k - 1, k + 1} {
 			if n >= 0 && n < len(f.chunks) && classes[Key(f.chunks[n].text)] == open {
-				for _, p := range f.v.spaces.values[Key(f.chunks[n].text)] {
-					if !strings.HasPrefix(p, "kubernetes.io/metadata.name=") {
-						f.said.spaceLabels[p] = true
-					}
-				}
+				f.spaceValue(Key(f.chunks[n].text))
 			}
 		}
 	}
@@ -214,6 +213,20 @@ func (f *finder) spacedLabels(k int, cue map[string]bool) {
 	}
 	for _, known := range f.v.spaces.keys[key] {
 		f.said.spaceLabels[known] = true
+	}
+}
+
+// spaceValue notes the labels of namespaces that have such a value.
+func (f *finder) spaceValue(value string) {
+	id := [2]string{"", value}
+	if f.pairs[id] {
+		return
+	}
+	f.pairs[id] = true
+	for _, p := range f.v.spaces.values[value] {
+		if !strings.HasPrefix(p, inventory.NameLabel+"=") {
+			f.said.spaceLabels[p] = true
+		}
 	}
 }
 
@@ -326,18 +339,24 @@ func protocol(s string) bool {
 	return false
 }
 
-// portNames notes the port names that the inventory has or that are well known.
+// portNames notes the port names that the inventory has or that are well known,
+// where they are words of their own: "redis-leader" says no port.
 func (f *finder) portNames() {
 	for i := range f.atoms {
-		f.runs(i, func(key []byte) bool {
-			for _, name := range f.v.portNames[string(key)] {
+		if !f.space(i) && f.atoms[i].glue != '/' {
+			continue
+		}
+		for _, r := range f.runs(i, func(key []byte) bool { return len(f.v.portNames[string(key)]) > 0 || ir.WellKnownPort(string(key)) }) {
+			if !f.space(r.j) && f.atoms[r.j].glue != '/' && f.atoms[r.j].key != "port" {
+				continue
+			}
+			for _, name := range f.v.portNames[r.key] {
 				f.said.ports[name] = true
 			}
-			if ir.WellKnownPort(string(key)) {
-				f.said.ports[string(key)] = true
+			if ir.WellKnownPort(r.key) {
+				f.said.ports[r.key] = true
 			}
-			return false
-		})
+		}
 	}
 }
 
@@ -372,41 +391,35 @@ func (f *finder) portWords() {
 	}
 }
 
-// accounts notes the service accounts that the statement names.
+// accounts notes the service accounts that the statement names: in the set's own
+// namespace and those whose names are words of it, else wherever they are.
 func (f *finder) accounts() {
+	words := map[string]bool{f.namespace: true}
+	for _, c := range f.chunks {
+		words[c.text] = true
+	}
+	seen := map[string]bool{}
 	for k, c := range f.chunks {
 		name := c.text
-		ns, bare, ok := strings.Cut(strings.ReplaceAll(name, ":", "/"), "/")
-		if i := strings.LastIndexAny(name, ":/"); i >= 0 && strings.HasPrefix(name, "system:serviceaccount:") {
-			rest := strings.Split(name, ":")
-			ns, bare, ok = rest[len(rest)-2], name[i+1:], len(rest) == 4
-		}
-		if ok && slices.Contains(f.x.Accounts(bare), ns) {
+		rest, system := strings.CutPrefix(name, "system:serviceaccount:")
+		ns, bare, ok := strings.Cut(strings.Replace(rest, ":", "/", 1), "/")
+		if ok && (system || strings.Contains(name, "/")) && slices.Contains(f.x.Accounts(bare), ns) {
 			f.said.accounts[ns+"/"+bare] = true
 			continue
 		}
 		spaces := f.x.Accounts(name)
-		if len(spaces) == 0 || classes[Key(name)] == function && !f.besideAccount(k) {
+		if len(spaces) == 0 || seen[name] || classes[Key(name)] == function && !f.besideAccount(k) {
 			continue
 		}
-		var here []string
-		for _, s := range spaces {
-			if s == f.namespace || f.mentionsWord(s) {
-				here = append(here, s)
-			}
-		}
+		seen[name] = true
+		here := slices.DeleteFunc(slices.Clone(spaces), func(ns string) bool { return !words[ns] })
 		if len(here) == 0 {
 			here = spaces
 		}
-		for _, s := range here {
-			f.said.accounts[s+"/"+name] = true
+		for _, ns := range here {
+			f.said.accounts[ns+"/"+name] = true
 		}
 	}
-}
-
-// mentionsWord says whether one of the statement's words is the namespace's name.
-func (f *finder) mentionsWord(namespace string) bool {
-	return slices.ContainsFunc(f.chunks, func(c chunk) bool { return strings.EqualFold(c.text, namespace) })
 }
 
 func (f *finder) besideAccount(k int) bool {
