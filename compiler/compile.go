@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"sync"
 
 	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/emit"
@@ -20,6 +21,7 @@ import (
 	"github.com/kubeteus/kubeteus/compiler/validate"
 	"github.com/kubeteus/kubeteus/compiler/verify"
 	"github.com/kubeteus/kubeteus/intents"
+	"github.com/kubeteus/kubeteus/rego"
 )
 
 // LockName is the lock's file name; it lies beside the intents.
@@ -35,8 +37,14 @@ type Options struct {
 	Inventory []load.Tree
 	Target    string // "" and auto: chosen from the inventory
 	Locked    bool   // readers may not run: what the lock lacks is an error
-	Disk      Disk
-	Progress  func(pass string) // told as each pass begins; may be nil
+	Model     *Model // asked for what the lock lacks; nil: the embedded reader alone reads
+	// Guardrails are folders of the user's Rego rules; empty: what the base's
+	// kubeteus.yaml lists, or its folder guardrails. Base is the tree of the
+	// revision that guardrails are taken from; nil: the project itself.
+	Guardrails []load.Tree
+	Base       fs.FS
+	Disk       Disk
+	Progress   func(pass string) // told as each pass begins; may be nil
 }
 
 // Disk is where the overlay and the lock lie, in one file system. The zero value
@@ -65,22 +73,22 @@ type Result struct {
 	Diags      diag.List       // sorted
 	Clean      bool            // every pass was clean
 
-	sets      []*ir.Set
-	before    []policy.Object // in force
-	inForce   *reach.Engine
-	after     *reach.Engine   // in force and written
-	objects   []policy.Object // as lowered
-	files     []emit.File
-	recorded  *lock.File // the lock on disk
-	lockBytes []byte
-	entries   []lock.Entry // the lock to be
+	sets       []*ir.Set
+	before     []policy.Object // in force
+	inForce    *reach.Engine
+	after      *reach.Engine // in force and written
+	files      []emit.File
+	recorded   *lock.File // the lock on disk
+	lockBytes  []byte
+	engine     func() (*rego.Engine, error)
+	statements []*statement // in the order of the intents
 }
 
 // Compile runs the passes over one project. Bad input is in Result.Diags; an
 // error means that the machine failed. Nothing is written unless every pass is
 // clean.
 func Compile(ctx context.Context, o Options) (*Result, error) {
-	r := &Result{LockPath: path.Join(folder(o), LockName)}
+	r := prepare(o)
 	err := r.configure(&o)
 	if err == nil && !r.Diags.HasErrors() {
 		err = r.run(ctx, o)
@@ -88,6 +96,15 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 	r.Clean = err == nil && !r.Diags.HasErrors()
 	r.Diags = r.Diags.Sorted()
 	return r, err
+}
+
+// prepare makes an empty result. The embedded rules take a tenth of a second to
+// compile: that begins now, beside the passes that do not need them.
+func prepare(o Options) *Result {
+	r := &Result{LockPath: path.Join(folder(o), LockName)}
+	r.engine = sync.OnceValues(func() (*rego.Engine, error) { return rego.New(context.Background()) })
+	go r.engine()
+	return r
 }
 
 // run is the order of passes.
@@ -100,13 +117,23 @@ func (r *Result) run(ctx context.Context, o Options) error {
 		{"validate", r.validate}, {"verify", r.verify}, {"emit", r.emit},
 	}
 	for _, p := range passes {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		if o.Progress != nil {
 			o.Progress(p.name)
 		}
-		if err := p.run(ctx, o); err != nil {
+		if err := r.through(ctx, o, p.run); err != nil || r.Diags.HasErrors() {
+			return err
+		}
+	}
+	return nil
+}
+
+// through runs passes until one rejects the input.
+func (r *Result) through(ctx context.Context, o Options, passes ...func(context.Context, Options) error) error {
+	for _, run := range passes {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := run(ctx, o); err != nil {
 			return err
 		}
 		if r.Diags.HasErrors() {
@@ -125,10 +152,6 @@ func or(s, otherwise string) string {
 
 // link binds the rules to the inventory and refuses what contradicts itself.
 func (r *Result) link(context.Context, Options) error {
-	for _, p := range r.Inventory.Policies {
-		r.before = append(r.before, p.Object)
-	}
-	r.inForce = reach.New(r.Inventory, r.before, reach.Options{})
 	var diags diag.List
 	r.Program, diags = ir.Link(r.Inventory, r.sets, r.inForce.Isolates)
 	if !r.add(diags) {
@@ -137,38 +160,51 @@ func (r *Result) link(context.Context, Options) error {
 	return nil
 }
 
-// lower writes the policies and encodes them.
+// lower writes the policies and encodes them. From here on they are what a
+// cluster would get: the encoded files, decoded again.
 func (r *Result) lower(context.Context, Options) error {
-	var diags diag.List
-	r.objects, diags = kubernetes.Rules(r.Program, r.Project, r.inForce)
-	if !r.add(diags) {
-		r.files, diags = emit.Render(r.objects)
-		r.add(diags)
+	objects, diags := kubernetes.Rules(r.Program, r.Project, r.inForce)
+	if r.add(diags) {
+		return nil
 	}
-	return nil
-}
-
-// validate holds each object against what the API server checks.
-func (r *Result) validate(context.Context, Options) error {
-	r.add(validate.Objects(r.Inventory, r.objects))
-	return nil
-}
-
-// verify judges the encoded files, as a cluster would get them.
-func (r *Result) verify(context.Context, Options) error {
+	r.files, diags = emit.Render(objects)
+	r.add(diags)
 	for _, f := range r.files {
-		objects, diags := policy.Decode(path.Join(r.Overlay, f.Path), f.Data)
+		decoded, diags := policy.Decode(path.Join(r.Overlay, f.Path), f.Data)
 		r.add(diags)
-		r.Policies = append(r.Policies, objects...)
+		r.Policies = append(r.Policies, decoded...)
 	}
-	after := slices.Concat(r.before, r.Policies)
-	r.add(verify.Policies(r.Program, r.before, after))
-	r.after = reach.New(r.Inventory, after, reach.Options{})
+	r.after = reach.New(r.Inventory, slices.Concat(r.before, r.Policies), reach.Options{})
+	return nil
+}
+
+// validate holds each object against what the API server checks, and against
+// the embedded rules.
+func (r *Result) validate(ctx context.Context, _ Options) error {
+	for _, f := range r.files {
+		r.add(validate.Encoded(path.Join(r.Overlay, f.Path), f.Data))
+	}
+	r.add(validate.Objects(r.Inventory, r.Policies))
+	return r.ruled(ctx)
+}
+
+// prove judges the encoded files, as a cluster would get them.
+func (r *Result) prove(context.Context, Options) error {
+	r.add(verify.Policies(r.Program, r.before, slices.Concat(r.before, r.Policies)))
+	return nil
+}
+
+// verify proves the policies, and holds them against what the manifests declare
+// and the intent sets expect.
+func (r *Result) verify(ctx context.Context, o Options) error {
+	if err := r.prove(ctx, o); err != nil {
+		return err
+	}
 	r.add(verify.Declared(r.Program, connections(r.Inventory), r.inForce, r.after, r.cut))
 	for _, s := range r.Sets {
 		r.add(verify.Expectations(r.Program, r.after, s.Namespace, expectations(s)))
 	}
-	return nil
+	return r.guard(ctx, o)
 }
 
 // add collects diags and says whether the input is rejected.
@@ -179,7 +215,10 @@ func (r *Result) add(diags diag.List) bool {
 
 // emit compares the overlay and the lock with the disk, and writes them if asked.
 func (r *Result) emit(ctx context.Context, o Options) error {
-	recorded := lock.File{Project: r.Project, Overlay: emit.Digest(r.files), Entries: r.entries}
+	recorded := lock.File{Project: r.Project, Overlay: emit.Digest(r.files)}
+	for _, s := range r.statements {
+		recorded.Entries = append(recorded.Entries, s.entry)
+	}
 	data := recorded.Encode()
 	disk := o.Disk
 	if disk.FS == nil {

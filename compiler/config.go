@@ -23,6 +23,8 @@ type config struct {
 	APIVersion string   `yaml:"apiVersion"`
 	Kind       string   `yaml:"kind"`
 	Manifests  []string `yaml:"manifests"`
+	Guardrails []string `yaml:"guardrails"`
+	Model      Settings `yaml:"model"`
 	Clusters   []struct {
 		Name      string `yaml:"name"`
 		Inventory string `yaml:"inventory"`
@@ -31,19 +33,61 @@ type config struct {
 	} `yaml:"clusters"`
 }
 
+// Settings say which model reads statements. The key is never among them.
+type Settings struct {
+	Name       string `yaml:"name"`       // the model's, as the server knows it; "" is no model
+	BaseURL    string `yaml:"baseURL"`    // of an OpenAI-compatible API
+	APIVersion string `yaml:"apiVersion"` // set for Azure OpenAI alone
+	Attempts   int    `yaml:"attempts"`
+	Samples    int    `yaml:"samples"`
+	MaxTokens  int    `yaml:"maxTokens"` // of a whole run, prompts and answers
+	Redact     bool   `yaml:"redact"`
+	Insecure   bool   `yaml:"insecure"` // plain http is allowed to other machines
+}
+
+// ModelSettings returns what the project's kubeteus.yaml says of the model.
+func ModelSettings(project fs.FS) (Settings, diag.List, error) {
+	c, diags, err := readConfig(project)
+	if m := c.Model; m.Attempts < 0 || m.Samples < 0 || m.MaxTokens < 0 {
+		diags = append(diags, diag.Errorf(diag.ProjectConfig, diag.Position{File: ConfigName, Line: 1}, "model: attempts, samples and maxTokens are not negative"))
+	}
+	return c.Model, diags, err
+}
+
+// readConfig decodes kubeteus.yaml; without one, all is empty.
+func readConfig(project fs.FS) (config, diag.List, error) {
+	data, err := readLimited(project, ConfigName)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return config{}, nil, nil
+	case errors.Is(err, errTooBig) || errors.Is(err, errNotRegular):
+		return config{}, diag.List{diag.Errorf(diag.ProjectConfig, diag.Position{File: ConfigName}, "%v", err)}, nil
+	case err != nil:
+		return config{}, nil, err
+	}
+	var c config
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	d.KnownFields(true)
+	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return config{}, configErrors(err), nil
+	}
+	if c.APIVersion != "kubeteus.dev/v1alpha1" || c.Kind != "Project" {
+		return config{}, diag.List{diag.Errorf(diag.ProjectConfig, diag.Position{File: ConfigName, Line: 1},
+			"not a project file: it needs apiVersion: kubeteus.dev/v1alpha1 and kind: Project")}, nil
+	}
+	return c, nil, nil
+}
+
 // configure fills what the command line left open from kubeteus.yaml, and from
 // the conventions where there is none.
 func (r *Result) configure(o *Options) error {
-	data, err := readLimited(o.Project, ConfigName)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case errors.Is(err, errTooBig) || errors.Is(err, errNotRegular):
-		r.add(diag.List{diag.Errorf(diag.ProjectConfig, diag.Position{File: ConfigName}, "%v", err)})
-		return nil
-	case err != nil:
+	c, diags, err := readConfig(o.Project)
+	if err != nil || r.add(diags) {
 		return err
-	default:
-		r.configured(o, data)
+	}
+	r.configured(o, c)
+	if err := r.guarded(o, c); err != nil {
+		return err
 	}
 	r.Overlay, r.Target = path.Clean(or(o.Overlay, "policies")), or(o.Target, "auto")
 	if len(o.Inventory) == 0 {
@@ -54,20 +98,44 @@ func (r *Result) configure(o *Options) error {
 	return nil
 }
 
-func (r *Result) configured(o *Options, data []byte) {
-	var c config
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(true)
-	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		r.add(configErrors(err))
-		return
+// guardrailsName is the folder of guardrails that is found without being told.
+const guardrailsName = "guardrails"
+
+// guarded finds the folders of guardrails: in the base tree where there is one,
+// so that a pull request cannot weaken what it is held against.
+func (r *Result) guarded(o *Options, c config) error {
+	if len(o.Guardrails) > 0 {
+		return nil
 	}
+	tree := o.Project
+	if o.Base != nil {
+		tree = o.Base
+		var diags diag.List
+		var err error
+		if c, diags, err = readConfig(o.Base); err != nil || r.add(diags) {
+			return err
+		}
+	}
+	folders := c.Guardrails
+	if len(folders) == 0 {
+		if info, err := fs.Stat(tree, guardrailsName); err == nil && info.IsDir() {
+			folders = []string{guardrailsName}
+		}
+	}
+	for _, p := range folders {
+		clean := path.Clean(p)
+		if info, err := fs.Stat(tree, clean); err != nil || !info.IsDir() {
+			r.add(diag.List{diag.Errorf(diag.ProjectConfig, diag.Position{File: ConfigName, Line: 1}, "guardrails: %q is no folder of the project", p)})
+			continue
+		}
+		o.Guardrails = append(o.Guardrails, load.Tree{FS: tree, Path: clean})
+	}
+	return nil
+}
+
+func (r *Result) configured(o *Options, c config) {
 	bad := func(format string, args ...any) {
 		r.add(diag.List{diag.Errorf(diag.ProjectConfig, diag.Position{File: ConfigName, Line: 1}, format, args...)})
-	}
-	if c.APIVersion != "kubeteus.dev/v1alpha1" || c.Kind != "Project" {
-		bad("not a project file: it needs apiVersion: kubeteus.dev/v1alpha1 and kind: Project")
-		return
 	}
 	if len(c.Clusters) > 1 {
 		bad("%d clusters: a project writes the overlay of one cluster so far", len(c.Clusters))
@@ -124,7 +192,7 @@ func configErrors(err error) diag.List {
 			l = "unknown key " + strconv.Quote(strings.TrimPrefix(field, "field "))
 		}
 		out = append(out, diag.Errorf(diag.ProjectConfig, pos, "%s", l).
-			Hint("keys are apiVersion, kind, manifests and clusters (name, inventory, target, overlay)"))
+			Hint("keys are apiVersion, kind, manifests, guardrails, model (name, baseURL, apiVersion, attempts, samples, maxTokens, redact, insecure) and clusters (name, inventory, target, overlay)"))
 	}
 	return out
 }

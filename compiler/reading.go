@@ -1,11 +1,14 @@
 package compiler
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
-	"slices"
+	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/infer"
@@ -13,23 +16,87 @@ import (
 	"github.com/kubeteus/kubeteus/compiler/ir"
 	"github.com/kubeteus/kubeteus/compiler/lock"
 	"github.com/kubeteus/kubeteus/compiler/names"
+	"github.com/kubeteus/kubeteus/compiler/reach"
 	"github.com/kubeteus/kubeteus/compiler/read"
+	"github.com/kubeteus/kubeteus/compiler/read/chat"
 	"github.com/kubeteus/kubeteus/compiler/read/english"
+	"github.com/kubeteus/kubeteus/compiler/read/repair"
 	"github.com/kubeteus/kubeteus/compiler/verify"
 	"github.com/kubeteus/kubeteus/intents"
 )
 
-// readerName is recorded in the lock as where a reading came from.
-const readerName = "english"
+// Model says whom to ask for readings, and how.
+type Model struct {
+	Completer chat.Completer
+	Reader    string // recorded in the lock: openai or replay
+	Name      string // likewise: the model's
+	Attempts  int    // answers asked for until one is taken; 0 is 3
+	Samples   int    // independent readings that have to agree; 0 is 1
+	Budget    int    // tokens of what is told of the inventory; 0 is names' default
+	Redact    bool   // names leave as stand-ins
+	Parallel  int    // statements read side by side; 0 is 8
+}
+
+// statement is one intent on its way to being read.
+type statement struct {
+	set     *ir.Set
+	intent  *ir.Intent
+	request read.Request
+	entry   lock.Entry // as recorded, or as it is to be recorded
+	digest  string
+	reading read.Reading
+	diags   diag.List
+}
+
+// fresh says whether the lock knows what the statement means.
+func (s *statement) fresh() bool { return s.entry.Fresh(s.digest) }
 
 // read fills r.sets with the rules of every intent: from the lock where its
-// entry is fresh, else from the reader.
+// entry is fresh, else from a reader.
 func (r *Result) read(ctx context.Context, o Options) error {
-	reader := english.New(r.Inventory)
+	for _, p := range r.Inventory.Policies {
+		r.before = append(r.before, p.Object)
+	}
+	r.inForce = reach.New(r.Inventory, r.before, reach.Options{})
+	r.statements = r.listed()
+	embedded, asked, parallel := english.New(r.Inventory), read.Reader(nil), 1
+	if o.Model != nil && !o.Locked {
+		asked, parallel = repair.New(r.repairs(o.Model, embedded)), cmp.Or(o.Model.Parallel, defaultParallel)
+	}
+	var g errgroup.Group
+	g.SetLimit(parallel)
+	var done atomic.Int32
+	for _, s := range r.statements {
+		g.Go(func() error {
+			err := r.readIntent(ctx, embedded, asked, s, o.Locked)
+			if n := done.Add(1); o.Progress != nil && asked != nil {
+				o.Progress(fmt.Sprintf("read %d of %d statements", n, len(r.statements)))
+			}
+			return err
+		})
+	}
+	err := g.Wait()
+	for _, s := range r.statements {
+		r.add(s.diags)
+	}
+	return err
+}
+
+// defaultParallel is how many statements are read side by side.
+const defaultParallel = 8
+
+func (r *Result) repairs(m *Model, voter read.Reader) repair.Options {
+	return repair.Options{Index: names.New(r.Inventory), Completer: m.Completer, Voter: voter, Reader: m.Reader, Model: m.Name,
+		Attempts: m.Attempts, Samples: m.Samples, Budget: m.Budget, Redact: m.Redact}
+}
+
+// listed lists the statements of all sets, and fills r.sets with their intents.
+func (r *Result) listed() []*statement {
 	entries := map[string]lock.Entry{}
 	for _, e := range r.recorded.Entries {
 		entries[e.Set+"\x00"+e.Intent] = e
 	}
+	var out []*statement
 	for _, s := range r.Sets {
 		r.namespaceExists(s)
 		set := &ir.Set{Name: s.Name, Namespace: s.Namespace, Explicit: s.Explicit, DNS: s.DNS}
@@ -38,14 +105,17 @@ func (r *Result) read(ctx context.Context, o Options) error {
 		for _, i := range s.Intents {
 			intent := &ir.Intent{Set: s.Name, Name: i.Name, Statement: i.Statement, Pos: i.Pos, At: i.At}
 			set.Intents = append(set.Intents, intent)
-			request := read.Request{Statement: i.Statement, Namespace: s.Namespace, Before: before, Inventory: r.Inventory, At: i.At}
-			if err := r.readIntent(ctx, reader, request, intent, entries[s.Name+"\x00"+i.Name], o.Locked); err != nil {
-				return err
-			}
+			st := &statement{set: set, intent: intent, entry: entries[s.Name+"\x00"+i.Name], digest: lock.Digest(i.Statement, s.Namespace)}
+			st.request = read.Request{Intent: s.Name + "/" + i.Name, Statement: i.Statement, Namespace: s.Namespace, Before: before, Inventory: r.Inventory, At: i.At,
+				Judge: func(ctx context.Context, rules []ir.Rule) (diag.List, error) {
+					return r.judge(ctx, set, intent, rules)
+				},
+				Differ: func(a, b []ir.Rule) (string, bool) { return r.differ(set, intent, a, b) }}
+			out = append(out, st)
 			before = append(before[:len(before):len(before)], i.Statement)
 		}
 	}
-	return nil
+	return out
 }
 
 // namespaceExists refuses a set whose namespace nothing shows.
@@ -63,41 +133,48 @@ func (r *Result) namespaceExists(s *intents.File) {
 	r.add(diag.List{d})
 }
 
-// readIntent takes the rules from a fresh lock entry, or has them read. The
-// embedded reader votes on what a lock says: where it understands the whole
-// statement and differently, the lock is not to be trusted.
-func (r *Result) readIntent(ctx context.Context, reader read.Reader, request read.Request, intent *ir.Intent, e lock.Entry, locked bool) error {
-	digest := lock.Digest(request.Statement, request.Namespace)
-	fresh := e.Digest == digest && len(e.Rules) > 0
-	if locked && !fresh {
-		r.Diags = append(r.Diags, diag.Errorf(diag.ReadMissing, intent.Pos, "intent %q is not in %s as it now stands, and --locked forbids reading it", intent.Name, r.LockPath).
-			About(intent.Name).Hint("run kubeteus compile without --locked and commit what it writes"))
+// readIntent takes the rules from a fresh lock entry, or has them read: by the
+// model if there is one, else by the embedded reader. That one votes on what a
+// lock says: where it understands the whole statement and differently, the lock
+// is not to be trusted.
+func (r *Result) readIntent(ctx context.Context, embedded, asked read.Reader, s *statement, locked bool) error {
+	if !s.fresh() && locked {
+		s.diags = diag.List{diag.Errorf(diag.ReadMissing, s.intent.Pos, "intent %q is not in %s as it now stands, and --locked forbids reading it", s.intent.Name, r.LockPath).
+			About(s.intent.Name).Hint("run kubeteus compile without --locked and commit what it writes")}
 		return nil
 	}
-	reading, diags, err := reader.Read(ctx, request)
+	reader := embedded
+	if asked != nil && !s.fresh() {
+		reader = asked
+	}
+	reading, diags, err := reader.Read(ctx, s.request)
 	if err != nil {
 		return err
 	}
 	for i := range diags {
-		diags[i].Intent = intent.Name
+		diags[i].Intent = s.intent.Name
 	}
-	intent.Rules = reading.Rules
-	if fresh {
-		intent.Rules = e.Rules
-		if !diags.HasErrors() && !sameRules(reading.Rules, e.Rules) {
-			r.Diags = append(r.Diags, disagreement(intent, reading.Rules, r.LockPath))
+	if s.fresh() {
+		s.intent.Rules = s.entry.Rules
+		if diags.HasErrors() {
+			return nil
 		}
-	} else {
-		r.Diags = append(r.Diags, diags...)
-		e = lock.Entry{Set: intent.Set, Intent: intent.Name, Digest: digest, Reader: readerName, Rules: reading.Rules}
+		if flow, different := r.differ(s.set, s.intent, s.entry.Rules, reading.Rules); different {
+			s.diags = diag.List{disagreement(s.intent, reading.Rules, r.LockPath, flow)}
+		}
+		return nil
 	}
-	r.entries = append(r.entries, e)
+	s.intent.Rules, s.diags, s.reading = reading.Rules, diags, reading
+	p := reading.Provenance
+	s.entry = lock.Entry{Set: s.intent.Set, Intent: s.intent.Name, Digest: s.digest, Rules: reading.Rules,
+		Reader: p.Reader, Version: p.Version, Model: p.Model, Prompt: p.Prompt, Samples: p.Samples}
 	return nil
 }
 
-func disagreement(intent *ir.Intent, read []ir.Rule, lockPath string) diag.Diagnostic {
+func disagreement(intent *ir.Intent, read []ir.Rule, lockPath, flow string) diag.Diagnostic {
 	return diag.Errorf(diag.ReadDisagree, intent.Pos, "%s records another meaning than the statement has: it reads as: %s", lockPath, words(read)).
 		Relate(diag.Position{File: lockPath}, "the lock says: %s", words(intent.Rules)).
+		Relate(intent.Pos, "first the lock, second the statement: %s", flow).
 		About(intent.Name).Hint("remove the entry of %q from %s and run kubeteus compile", intent.Name, lockPath)
 }
 
@@ -107,13 +184,6 @@ func words(rules []ir.Rule) string {
 		out = append(out, r.String())
 	}
 	return strings.Join(out, "; ")
-}
-
-// sameRules compares rules as a lock records them.
-func sameRules(a, b []ir.Rule) bool {
-	x, errX := json.Marshal(a)
-	y, errY := json.Marshal(b)
-	return errX == nil && errY == nil && slices.Equal(x, y)
 }
 
 func connections(inv *inventory.Inventory) []verify.Conn {

@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/kubeteus/kubeteus/compiler/diag"
@@ -14,6 +15,11 @@ import (
 
 // Stale says whether the overlay or the lock on disk is not what the intents say.
 func (r *Result) Stale() bool { return len(r.Changes) > 0 || r.LockChange != "" }
+
+// Unasked says whether a statement was not read because the model gave no answer.
+func (r *Result) Unasked() bool {
+	return slices.ContainsFunc(r.Diags, func(d diag.Diagnostic) bool { return d.ID == diag.ReadUnasked })
+}
 
 // Errors counts the errors among the diagnostics.
 func (r *Result) Errors() int {
@@ -30,10 +36,8 @@ func (r *Result) Errors() int {
 func (r *Result) Report() *report.Report {
 	out := &report.Report{Project: r.Project, Target: r.Target, Overlay: r.Overlay, Diagnostics: r.Diags}
 	carried := r.policies(out)
-	for _, set := range r.sets {
-		for _, intent := range set.Intents {
-			out.Intents = append(out.Intents, r.intent(set, intent, carried))
-		}
+	for _, s := range r.statements {
+		out.Intents = append(out.Intents, r.intent(s, carried))
 	}
 	if r.after != nil && len(r.Inventory.Workloads) > 0 {
 		decide := func(e *reach.Engine) func(ir.Flow) bool {
@@ -88,9 +92,14 @@ func intentsOf(o policy.Object) []string {
 }
 
 // intent reports one statement.
-func (r *Result) intent(set *ir.Set, intent *ir.Intent, carried map[string][]string) report.Intent {
+func (r *Result) intent(s *statement, carried map[string][]string) report.Intent {
+	set, intent := s.set, s.intent
 	out := report.Intent{Set: set.Name, Name: intent.Name, File: intent.Pos.File, Line: intent.Pos.Line, Column: intent.Pos.Column,
-		Statement: intent.Statement, Rules: intent.Rules, Policies: carried[set.Name+"/"+intent.Name]}
+		Statement: intent.Statement, Rules: intent.Rules, Policies: carried[set.Name+"/"+intent.Name],
+		Reader: s.entry.Reader, Model: s.entry.Model, Samples: s.entry.Samples}
+	for _, a := range s.reading.Attempts {
+		out.Attempts = append(out.Attempts, report.Attempt(a))
+	}
 	for _, rule := range intent.Rules {
 		out.ReadsAs = append(out.ReadsAs, rule.String())
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -14,17 +15,16 @@ import (
 )
 
 func compileFlags() []cli.Flag {
-	return append(projectFlags(),
-		&cli.StringFlag{Name: "reader", Value: "english", Usage: "what reads statements: english (embedded, needs no model)"},
-		&cli.StringFlag{Name: "format", Value: "text", Usage: "report as text or json"},
-		&cli.BoolFlag{Name: "locked", Usage: "forbid reading: an intent that is not in the lock is an error"},
-	)
+	return append(projectFlags(), &cli.StringFlag{Name: "format", Value: "text", Usage: "report as text or json"})
 }
 
 func compileCommand() *cli.Command {
 	return &cli.Command{
 		Name: "compile", Usage: "read the statements, prove their policies, write the overlay", ArgsUsage: "[INTENTS]",
-		Flags:  compileFlags(),
+		Flags: slices.Concat(compileFlags(), modelFlags(), []cli.Flag{
+			&cli.BoolFlag{Name: "locked", Usage: "forbid reading: an intent that is not in the lock is an error"},
+			&cli.StringFlag{Name: "dump", Usage: "prompt: show what a model would be sent, and send nothing"},
+		}),
 		Action: func(c *cli.Context) error { return compile(c, c.Bool("locked"), true) },
 	}
 }
@@ -39,20 +39,19 @@ func checkCommand() *cli.Command {
 
 // refuseFlags refuses what compile and check cannot do, before any work.
 func refuseFlags(c *cli.Context) error {
-	switch reader := c.String("reader"); reader {
-	case "english":
-	case "openai", "replay":
-		return misused("--reader english needs no model", "reader %s is not there yet", reader)
-	default:
-		return misused("the reader is english", "unknown reader %q", reader)
-	}
 	if f := c.String("format"); f != "text" && f != "json" {
 		return misused("formats are text and json", "unknown format %q", f)
 	}
 	if c.NArg() > 1 {
 		return misused("give one intents folder", "unexpected argument %q", c.Args().Get(1))
 	}
-	return nil
+	switch dump := c.String("dump"); {
+	case dump != "" && dump != "prompt":
+		return misused("--dump prompt shows what a model would be sent", "nothing called %q can be dumped", dump)
+	case dump != "" && c.Bool("locked"):
+		return misused("leave --locked out", "--locked asks no model, so that there is no prompt to dump")
+	}
+	return refuseModelFlags(c)
 }
 
 func compile(c *cli.Context, locked, write bool) error {
@@ -65,22 +64,41 @@ func compile(c *cli.Context, locked, write bool) error {
 	}
 	defer p.Close()
 	p.opts.Locked = locked
+	var a *asker
+	if !locked {
+		if a, err = ask(c, p); err != nil {
+			return err
+		}
+		defer a.Close()
+		p.opts.Model = a.options()
+	}
+	if c.String("dump") != "" {
+		return dumpPrompts(c, p, a)
+	}
 	if write {
 		p.write()
 	}
 	progress, done := watch(c.App.ErrWriter)
 	p.opts.Progress = progress
-	result, err := compiler.Compile(c.Context, p.opts)
+	ctx, cancel := a.limit(c)
+	defer cancel()
+	result, err := compiler.Compile(ctx, p.opts)
 	done()
 	if err != nil && errors.Is(err, context.Canceled) {
 		return err
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return exit{code: exitFailed, err: fmt.Errorf("the run took longer than --time-limit %s; nothing was written", c.Duration("time-limit")), hint: a.resume()}
+	}
 	if printErr := show(c, p, result); printErr != nil {
 		return printErr
 	}
+	a.tell(c)
 	switch {
 	case err != nil:
 		return err
+	case result.Unasked():
+		return exit{code: exitFailed, err: errors.New("the model could not be asked about every statement; nothing was written"), hint: a.resume()}
 	case !result.Clean:
 		return exit{code: exitRejected, err: rejected(result)}
 	case !write && result.Stale():

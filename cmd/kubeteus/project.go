@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/kubeteus/kubeteus/cmd/kubeteus/internal/gitfs"
 	"github.com/kubeteus/kubeteus/compiler"
 	"github.com/kubeteus/kubeteus/compiler/load"
 )
@@ -33,6 +34,8 @@ func projectFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "manifests", Usage: "read manifests from `DIR` instead of looking for them (repeatable)"},
 		&cli.StringSliceFlag{Name: "inventory", Usage: "read the cluster's inventory from `FILE` or folder (repeatable; default inventory.yaml)"},
 		&cli.StringFlag{Name: "target", Usage: "policy API: auto (the default), kubernetes, cilium or calico"},
+		&cli.StringSliceFlag{Name: "guardrails", Usage: "hold the result against the Rego rules in `DIR` (repeatable; default guardrails)"},
+		&cli.StringFlag{Name: "base", Usage: "take guardrails and the model from this `REV` of the repository instead of the working tree"},
 		&cli.StringFlag{Name: "out", Usage: "overlay `DIR` (default policies beside the intents folder)"},
 	}
 }
@@ -99,7 +102,26 @@ func (p *project) sources(c *cli.Context) error {
 			return err
 		}
 	}
+	for _, dir := range c.StringSlice("guardrails") {
+		if p.opts.Guardrails, err = p.tree(p.opts.Guardrails, "--guardrails", dir); err != nil {
+			return err
+		}
+	}
+	if rev := c.String("base"); rev != "" {
+		if p.opts.Base, err = gitfs.Open(p.dir, rev); err != nil {
+			return misused("", "--base: %v", err)
+		}
+	}
 	return p.output(c.String("out"))
+}
+
+// settingsTree is where the model's settings are read: the base revision, if one
+// is given, since a pull request does not choose who is sent the key.
+func (p *project) settingsTree() fs.FS {
+	if p.opts.Base != nil {
+		return p.opts.Base
+	}
+	return p.opts.Project
 }
 
 func (p *project) tree(trees []load.Tree, flag, name string) ([]load.Tree, error) {

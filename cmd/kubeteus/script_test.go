@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/kubeteus/kubeteus/compiler/read/scripted"
 )
 
 func TestMain(m *testing.M) {
@@ -24,7 +26,12 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
+			"exits": exits, "serve": serve, "asked": asked,
+		},
+		Setup: func(e *testscript.Env) error {
+			e.Values[serverKey("servers")] = map[string]*scripted.Server{}
+			e.Setenv("XDG_CACHE_HOME", e.WorkDir+"/.cache")
+			return nil
 		},
 	})
 }

@@ -68,8 +68,26 @@ type Intent struct {
 	Rules []ir.Rule `json:"rules"`
 	// Policies are the paths in the overlay of the policies that carry it.
 	Policies []string `json:"policies"`
+	// Reader is who read it: english, openai or replay; Model the model that was
+	// asked, Samples how many of its answers agreed, "3/3". As the lock records
+	// them, so that they are those of the run that read it.
+	Reader  string `json:"reader,omitempty"`
+	Model   string `json:"model,omitempty"`
+	Samples string `json:"samples,omitempty"`
+	// Attempts are the answers of this run's model; none where the lock knew.
+	Attempts []Attempt `json:"attempts,omitempty"`
 	// Diagnostics are those of the report's that are about this intent.
 	Diagnostics []diag.Diagnostic `json:"diagnostics"`
+}
+
+// Attempt is one answer of a model.
+type Attempt struct {
+	// Sample counts independent answers from 1.
+	Sample int `json:"sample"`
+	// ReadsAs is the answer in plain English, one string per rule.
+	ReadsAs []string `json:"reads_as"`
+	// Problems is why it was not taken; empty for one that was.
+	Problems []string `json:"problems"`
 }
 
 // Change says how a policy differs from the one on disk.

@@ -97,6 +97,7 @@ func (t *text) intents() {
 		t.hang("", in, "", `"`+flat(i.Statement)+`"`)
 		t.field("reads as", i.ReadsAs, in)
 		t.field("implies", i.Implied, in)
+		t.field("read by", readBy(i), in)
 		if t.Verbose {
 			t.field("written", i.Policies, in)
 		}
@@ -104,6 +105,28 @@ func (t *text) intents() {
 			t.hang(pad("", in)+d.Severity.String()+":", in+len(d.Severity.String())+2, severityStyle[d.Severity], flat(d.Message)+" ["+Escape(string(d.ID))+"]")
 		}
 	}
+}
+
+// readBy says which model read an intent, and which of its answers were not
+// taken. The embedded reader needs no mention.
+func readBy(i Intent) []string {
+	var out []string
+	if i.Model != "" || i.Reader == "replay" {
+		by := i.Model
+		if i.Reader == "replay" {
+			by = strings.TrimSpace("a recorded answer " + by)
+		}
+		if i.Samples != "" && i.Samples != "1/1" {
+			by += ", " + i.Samples + " answers agree"
+		}
+		out = append(out, by)
+	}
+	for n, a := range i.Attempts {
+		for _, p := range a.Problems {
+			out = append(out, fmt.Sprintf("answer %d was not taken: %s", n+1, p))
+		}
+	}
+	return out
 }
 
 // word is a status as people read it: where nothing was written, an intent that

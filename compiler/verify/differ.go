@@ -77,13 +77,23 @@ func differ(a, b *ir.Program, u *Universe) *Difference {
 				if v == w || v == ir.Free || w == ir.Free {
 					continue
 				}
-				if best == nil || rank(f) > rank(best.Flow) {
+				if best == nil || telling(f) > telling(best.Flow) {
 					best = &Difference{Flow: f, A: v, B: w}
 				}
 			}
 		}
 	}
 	return best
+}
+
+// telling is higher for flows that show a difference better: those that people
+// have heard of, and of those the ones between two workloads.
+func telling(f ir.Flow) int {
+	n := 2 * rank(f)
+	if f.From.Workload != f.To.Workload {
+		n++
+	}
+	return n
 }
 
 // merged returns one endpoint of each class that neither program tells apart.

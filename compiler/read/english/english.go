@@ -34,6 +34,10 @@ import (
 	"github.com/kubeteus/kubeteus/compiler/read"
 )
 
+// Version is the grammar's: it changes when a statement that was read is read
+// differently.
+const Version = "v1"
+
 // maxTokens is more words than any statement needs.
 const maxTokens = 600
 
@@ -67,10 +71,11 @@ func (r *reader) Read(_ context.Context, q read.Request) (read.Reading, diag.Lis
 		list = append(list, d)
 	}
 	list = list.Sorted()
-	if !ok || list.HasErrors() {
-		return read.Reading{}, list, nil
+	reading := read.Reading{Provenance: read.Provenance{Reader: "english", Version: Version}}
+	if ok && !list.HasErrors() {
+		reading.Rules = p.rules
 	}
-	return read.Reading{Rules: p.rules}, list, nil
+	return reading, list, nil
 }
 
 func (r *reader) parser(s, namespace string, before *topic) *parser {
