@@ -66,21 +66,45 @@ func compareEntries(a, b Entry) int {
 	return cmp.Or(cmp.Compare(a.Set, b.Set), cmp.Compare(a.Intent, b.Intent))
 }
 
+// sealed is an entry as it is written. git merges by line and knows no entries:
+// where neighbours look alike it makes one of the halves of two, and calls that a
+// clean merge. The embedded reader finds such rules out wherever it understands
+// the statement. A model is not asked again, so what came of one is sealed.
+type sealed struct {
+	Entry
+	Seal string `json:"seal,omitempty"`
+}
+
+// seal is a digest of all that an entry says; "" for one that no model read.
+func (e Entry) seal() string {
+	if e.Model == "" {
+		return ""
+	}
+	if e.Rules == nil {
+		e.Rules = []ir.Rule{}
+	}
+	data, _ := json.Marshal(e) // nothing in it but strings, numbers and addresses
+	sum := sha256.Sum256(data)
+	const enough = 8 // bytes, against accidents
+	return hex.EncodeToString(sum[:enough])
+}
+
 // Encode returns the lock as canonical YAML. f is left as it is.
 func (f *File) Encode() []byte {
 	document := struct {
-		APIVersion string `json:"apiVersion"`
-		Kind       string `json:"kind"`
-		File
-	}{apiVersion, kind, File{Project: f.Project, Overlay: f.Overlay, Entries: slices.Clone(f.Entries)}}
-	slices.SortStableFunc(document.Entries, compareEntries)
-	for i := range document.Entries {
-		if document.Entries[i].Rules == nil {
-			document.Entries[i].Rules = []ir.Rule{}
+		APIVersion string   `json:"apiVersion"`
+		Kind       string   `json:"kind"`
+		Project    string   `json:"project"`
+		Overlay    string   `json:"overlay"`
+		Entries    []sealed `json:"entries"`
+	}{apiVersion, kind, f.Project, f.Overlay, []sealed{}}
+	entries := slices.Clone(f.Entries)
+	slices.SortStableFunc(entries, compareEntries)
+	for _, e := range entries {
+		if e.Rules == nil {
+			e.Rules = []ir.Rule{}
 		}
-	}
-	if document.Entries == nil {
-		document.Entries = []Entry{}
+		document.Entries = append(document.Entries, sealed{e, e.seal()})
 	}
 	data, err := json.Marshal(document)
 	if err != nil {

@@ -164,7 +164,6 @@ func TestRefused(t *testing.T) {
 		{"missing", "kind: Lock\n", 1, 1, `missing key "project"`},
 		{"unknown", top + "- {set: s, intent: i, digest: d, rules: [], colour: red}\n", 6, 45, `unknown key "colour"`},
 		{"twice", top + "- {set: s, set: t, intent: i, digest: d, rules: []}\n", 6, 12, "given twice"},
-		{"two entries", top + "- {set: s, intent: i, digest: d, rules: []}\n- {set: s, intent: i, digest: d, rules: []}\n", 7, 3, "two entries"},
 		{"two documents", top + "---\na: b\n", 6, 1, "second YAML document"},
 		{"no string", top + "- {set: 1, intent: i, digest: d, rules: []}\n", 6, 9, "not a string"},
 		{"rules text", top + "- {set: s, intent: i, digest: d, rules: x}\n", 6, 41, "not a list"},

@@ -27,6 +27,7 @@ const (
 // Parse decodes a lock. path is only used in positions; the file is nil if it has
 // errors. Where git left conflict markers, both sides are read: what they agree on,
 // and what only one of them has, is kept, and the rest is left out, to be read anew.
+// So is what a merge without a conflict put together wrongly; a warning says so.
 func Parse(path string, data []byte) (*File, diag.List) {
 	if len(data) > maxSize {
 		return nil, diag.List{mend(diag.Errorf(diag.LockSyntax, diag.Position{File: path, Line: 1, Column: 1}, "lock of %d bytes: at most %d are read", len(data), maxSize))}
@@ -39,7 +40,7 @@ func Parse(path string, data []byte) (*File, diag.List) {
 	if p.diags.HasErrors() {
 		return nil, p.diags.Sorted()
 	}
-	return f, nil
+	return f, p.diags
 }
 
 // mend adds the hint that helps whatever is wrong with a lock.
@@ -53,7 +54,7 @@ var marker = regexp.MustCompile(`(?m)^(<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|)( 
 func conflict(path string, data []byte, line int) (*File, diag.List) {
 	at := diag.Position{File: path, Line: line, Column: 1}
 	a, b := sides(string(data))
-	ours, theirs := parser{path: path}, parser{path: path}
+	ours, theirs := parser{path: path, merged: true}, parser{path: path, merged: true}
 	x, y := ours.file([]byte(a)), theirs.file([]byte(b))
 	if ours.diags.HasErrors() || theirs.diags.HasErrors() {
 		return nil, diag.List{mend(diag.Errorf(diag.LockSyntax, at, "merge conflict: git left conflict markers in the lock, and a side of it does not parse"))}
@@ -113,10 +114,18 @@ func sides(text string) (ours, theirs string) {
 	return a.String(), b.String()
 }
 
-// parser decodes one text.
+// parser decodes one text. merged says that it is a side of a conflict: entries
+// that do not parse are then left out.
 type parser struct {
-	path  string
-	diags diag.List
+	path   string
+	merged bool
+	diags  diag.List
+}
+
+// anew warns of an entry that is left out.
+func (p *parser) anew(n *yaml.Node, e Entry, why string) {
+	p.diags = append(p.diags, diag.Warningf(diag.LockSyntax, p.at(n), "the reading of intent %q of set %q is not taken: %s", e.Intent, e.Set, why).
+		Hint("run kubeteus compile: it reads the statement anew"))
 }
 
 func (p *parser) at(n *yaml.Node) diag.Position {
@@ -164,23 +173,33 @@ func (p *parser) file(data []byte) *File {
 		return nil
 	}
 	f := &File{Project: p.text(top["project"]), Overlay: p.text(top["overlay"])}
-	seen := map[[2]string]bool{}
+	seen, twins := map[[2]string]Entry{}, map[[2]string]bool{}
 	for _, n := range p.items(top["entries"]) {
+		before := len(p.diags)
 		e, ok := p.entry(n)
-		if ok && seen[key(e)] {
-			p.errorf(p.at(n), "two entries for intent %q of set %q", e.Intent, e.Set)
+		if !ok {
+			if p.merged {
+				p.diags = p.diags[:before]
+			}
+			continue
 		}
-		seen[key(e)] = true
-		f.Entries = append(f.Entries, e)
+		if other, twice := seen[key(e)]; !twice {
+			seen[key(e)] = e
+			f.Entries = append(f.Entries, e)
+		} else if !reflect.DeepEqual(other, e) {
+			twins[key(e)] = true
+			p.anew(n, e, "the lock has two that differ, as a merge without a conflict leaves them")
+		}
 	}
+	f.Entries = slices.DeleteFunc(f.Entries, func(e Entry) bool { return twins[key(e)] })
 	slices.SortStableFunc(f.Entries, compareEntries)
 	return f
 }
 
-// entry decodes one entry.
+// entry decodes one entry, and says whether it is to be taken.
 func (p *parser) entry(n *yaml.Node) (Entry, bool) {
 	before := len(p.diags)
-	m := p.fields(n, "an entry", "set", "intent", "digest", "rules", "reader?", "version?", "model?", "prompt?", "samples?", "notes?")
+	m := p.fields(n, "an entry", "set", "intent", "digest", "rules", "reader?", "version?", "model?", "prompt?", "samples?", "notes?", "seal?")
 	if m == nil {
 		return Entry{}, false
 	}
@@ -194,6 +213,9 @@ func (p *parser) entry(n *yaml.Node) (Entry, bool) {
 	}
 	if e.Set == "" || e.Intent == "" || e.Digest == "" {
 		p.errorf(p.at(n), "an entry without a set, an intent or a digest")
+	}
+	if seal := p.text(m["seal"]); len(p.diags) == before && seal != e.seal() {
+		p.anew(n, e, "it is not as it was written, but edited, or put together from two by a merge")
 	}
 	return e, len(p.diags) == before
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/ir"
 )
 
@@ -64,7 +65,8 @@ func TestProvenance(t *testing.T) {
 	f := &File{Project: "p", Overlay: "o", Entries: []Entry{e}}
 	data := f.Encode()
 	const lines = "  reader: openai\n  version: \"2\"\n  model: \"org/model: 7b\"\n  prompt: sha256:ab\n  samples: 2/3\n  rules:\n"
-	if !strings.Contains(string(data), lines) {
+	const seal = "\n  seal: "
+	if !strings.Contains(string(data), lines) || !strings.Contains(string(data), seal) {
 		t.Errorf("%s", data)
 	}
 	got, diags := Parse("l", data)
@@ -81,6 +83,61 @@ func TestProvenance(t *testing.T) {
 		got, diags := Parse("l", []byte(text))
 		if got != nil || len(diags) == 0 || !strings.Contains(diags[0].Message, c.message) || diags[0].Pos.Line != 9 {
 			t.Errorf("%s: %+v %v", c.field, got, diags)
+		}
+	}
+}
+
+// TestMergedWrongly: what git puts together from two entries is read anew, and
+// the rest of the lock is taken.
+func TestMergedWrongly(t *testing.T) {
+	rule := func(name string) []ir.Rule {
+		return []ir.Rule{{Allow: &ir.Allow{From: []ir.Peer{workload("shop", name)}, To: []ir.Peer{workload("shop", "db")}}}}
+	}
+	a := Entry{Set: "s", Intent: "a", Digest: "d", Reader: "openai", Model: "m", Rules: rule("web"), Notes: []string{"n"}}
+	b := Entry{Set: "s", Intent: "b", Digest: "e", Reader: "english", Rules: rule("api")}
+	data := string((&File{Project: "p", Overlay: "o", Entries: []Entry{a, b}}).Encode())
+	if strings.Count(data, "seal:") != 1 {
+		t.Fatalf("what a model read is sealed, and nothing else:\n%s", data)
+	}
+	again := func(e Entry) string {
+		_, text, _ := strings.Cut(string((&File{Entries: []Entry{e}}).Encode()), "entries:\n")
+		return text
+	}
+	changed := b
+	changed.Digest = "f"
+	for name, c := range map[string]struct {
+		text     string
+		kept     string
+		warnings int
+	}{
+		"as written": {data, "a b", 0},
+		"rules":      {strings.Replace(data, "name: web", "name: api", 1), "b", 1},
+		"digest":     {strings.Replace(data, "digest: d", "digest: x", 1), "b", 1},
+		"model":      {strings.Replace(data, "model: m", "model: n", 1), "b", 1},
+		"no model":   {strings.Replace(data, "  model: m\n", "", 1), "b", 1},
+		"no seal":    {data[:strings.Index(data, "  seal:")] + data[strings.Index(data, "- set: s\n  intent: b"):], "b", 1},
+		"name":       {strings.Replace(data, "intent: a", "intent: c", 1), "b", 1},
+		"twins":      {data + again(b), "a b", 0},
+		"two":        {data + again(changed), "a", 1},
+		"three":      {data + again(changed) + again(b), "a", 1},
+		"four":       {data + again(b) + again(changed) + again(changed), "a", 2},
+	} {
+		f, diags := Parse("l", []byte(c.text))
+		if f == nil || len(diags) != c.warnings {
+			t.Errorf("%s: %v", name, diags)
+			continue
+		}
+		var kept []string
+		for _, e := range f.Entries {
+			kept = append(kept, e.Intent)
+		}
+		if got := strings.Join(kept, " "); got != c.kept {
+			t.Errorf("%s: kept %q, want %q", name, got, c.kept)
+		}
+		for _, d := range diags {
+			if d.Severity != diag.Warning || !strings.Contains(d.Message, "is not taken") || !strings.Contains(d.Hints[0], "reads the statement anew") {
+				t.Errorf("%s: %+v", name, d)
+			}
 		}
 	}
 }
