@@ -57,7 +57,9 @@ spec:
 
 func BenchmarkNew(b *testing.B) {
 	for b.Loop() {
-		engine(b)
+		if _, err := New(context.Background()); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

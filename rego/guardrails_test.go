@@ -328,7 +328,7 @@ func TestEndless(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			g := rules(t, "a.rego", head+tt.text)
-			g.program.limits = limits{time: 300 * time.Millisecond, memory: 256 << 20}
+			g.program.limits = limits{time: 150 * time.Millisecond, memory: 256 << 20}
 			if tt.name == "memory" {
 				g.program.limits = limits{time: 10 * time.Second, memory: 32 << 20}
 			}

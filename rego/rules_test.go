@@ -2,11 +2,13 @@ package rego
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -14,6 +16,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/tester"
+	"golang.org/x/sync/errgroup"
+	networkingv1 "k8s.io/api/networking/v1"
 )
 
 // categories are the folders that hold rules.
@@ -121,14 +125,38 @@ func TestRuleFolders(t *testing.T) {
 	}
 }
 
-// engine compiles the built-in rules, or ends the test.
+// engine is the built-in rules, compiled once.
 func engine(t testing.TB) *Engine {
 	t.Helper()
-	e, err := New(context.Background())
+	e, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return e
+}
+
+var built = sync.OnceValues(func() (*Engine, error) { return New(context.Background()) })
+
+// TestSideBySide: one engine serves many at once.
+func TestSideBySide(t *testing.T) {
+	e, in := engine(t), shop(t)
+	in.InForce = in.Policies
+	in.InForce[0].NetworkPolicy.Spec.PolicyTypes = []networkingv1.PolicyType{networkingv1.PolicyTypeEgress}
+	in.Policies = nil
+	want := lines(check(t, e, in))
+	var all errgroup.Group
+	for range 8 {
+		all.Go(func() error {
+			diags, err := e.Check(context.Background(), in)
+			if got := lines(diags); err == nil && got != want {
+				err = fmt.Errorf("got %q, want %q", got, want)
+			}
+			return err
+		})
+	}
+	if err := all.Wait(); err != nil || want == "" {
+		t.Error(err, want)
+	}
 }
 
 // TestFormatted: the sources are as opa fmt writes them.

@@ -27,14 +27,17 @@ findings contains lib.finding(policy, field, message) if {
 }
 
 # meant says that the port is spelt out, or open and declared by a pod that the
-# policy picks. A policy over all pods of a namespace is rather about who is kept
-# out, and leaves the rest as it was.
+# policy picks. A policy over all pods of a namespace, or a rule for addresses and
+# pods alike, is rather about who is kept out, and leaves the rest as it was.
 meant(_, rule, number) if lib.names_port(rule, "TCP", number)
 
 meant(policy, rule, number) if {
 	not lib.names_port(rule, "TCP", number)
 	lib.opens(rule, "TCP", number)
 	not policy.selector.empty
+	every peer in rule.peers {
+		peer.kind == "block"
+	}
 	some i in policy.selects
 	lib.listens(i, "TCP", number)
 }

@@ -44,3 +44,8 @@ test_not_found_over_a_namespace if {
 }
 
 over_all_pods(d) := object.union(d, {"policies": [object.union(p, {"selector": {"empty": true}}) | some p in d.policies]})
+
+test_not_found_beside_pods if {
+	found := rule.findings with input as document([{"kind": "pods"}, world], [])
+	count(found) == 0
+}
