@@ -15,7 +15,11 @@ import (
 )
 
 func compileFlags() []cli.Flag {
-	return append(projectFlags(), &cli.StringFlag{Name: "format", Value: "text", Usage: "report as text or json"})
+	return append(projectFlags(),
+		&cli.StringSliceFlag{Name: "guardrails", Usage: "hold the result against the Rego rules in `DIR` (repeatable; default guardrails)"},
+		&cli.StringFlag{Name: "base", Usage: "take guardrails and the model from this `REV` of the repository instead of the working tree"},
+		&cli.StringFlag{Name: "format", Value: "text", Usage: "report as text or json"},
+	)
 }
 
 func compileCommand() *cli.Command {

@@ -41,13 +41,14 @@ func modelFlags() []cli.Flag {
 		&cli.StringFlag{Name: "api-version", Usage: "Azure OpenAI's API `VERSION`; set for Azure alone"},
 		&cli.BoolFlag{Name: "insecure", Usage: "allow plain http to a server that is not this machine: the key and the statements can be read on the way"},
 		&cli.StringFlag{Name: "api-key-file", Usage: "read the key from `FILE` instead of KUBETEUS_API_KEY"},
-		&cli.IntFlag{Name: "attempts", Usage: "answers asked for until one is taken (default 3)"},
-		&cli.IntFlag{Name: "samples", Usage: "independent answers that have to agree (default 1)"},
+		&cli.IntFlag{Name: "attempts", DefaultText: "3", Usage: "answers asked for until one is taken"},
+		&cli.IntFlag{Name: "samples", DefaultText: "1", Usage: "independent answers that have to agree"},
+		&cli.IntFlag{Name: "shortlist-tokens", DefaultText: "4000", Usage: "most that is told of the inventory; a statement that points at more is refused"},
 		&cli.BoolFlag{Name: "redact", Usage: "send stand-ins for the names of workloads, namespaces, Services, labels and ports"},
 		&cli.IntFlag{Name: "parallel", Value: 8, Usage: "statements asked about side by side"},
 		&cli.DurationFlag{Name: "call-timeout", Value: time.Minute, Usage: "time limit of one answer"},
 		&cli.DurationFlag{Name: "time-limit", Value: 15 * time.Minute, Usage: "time limit of the run"},
-		&cli.IntFlag{Name: "max-tokens", Usage: "stop before the run has used more tokens than this, prompts and answers (default: no limit)"},
+		&cli.IntFlag{Name: "max-tokens", DefaultText: "no limit", Usage: "stop before the run has used more tokens than this, prompts and answers"},
 		&cli.StringFlag{Name: "cache", Usage: "keep answers in `DIR` (default: a folder of the user's cache; off: nowhere)"},
 		&cli.StringFlag{Name: "record", Usage: "keep requests and answers as readable files in `DIR`"},
 		&cli.StringFlag{Name: "replies", Usage: "answer from the files that --record kept in `DIR`"},
@@ -122,7 +123,7 @@ func refuseModelFlags(c *cli.Context) error {
 	if !slices.Contains([]string{"auto", "english", "openai", "replay"}, reader) {
 		return misused("readers are auto, english, openai and replay", "unknown reader %q", reader)
 	}
-	for _, name := range []string{"attempts", "samples", "max-tokens", "parallel"} {
+	for _, name := range []string{"attempts", "samples", "shortlist-tokens", "max-tokens", "parallel"} {
 		if c.Int(name) < 0 || c.IsSet(name) && c.Int(name) == 0 {
 			return misused("", "--%s is a number above 0", name)
 		}
@@ -132,7 +133,7 @@ func refuseModelFlags(c *cli.Context) error {
 			return misused("", "--%s is a time above 0, such as 30s", name)
 		}
 	}
-	for _, name := range []string{"model", "base-url", "api-version", "insecure", "api-key-file", "attempts", "samples", "redact", "parallel", "call-timeout", "time-limit", "max-tokens", "cache", "record", "replies", "dump"} {
+	for _, name := range []string{"model", "base-url", "api-version", "insecure", "api-key-file", "attempts", "samples", "shortlist-tokens", "redact", "parallel", "call-timeout", "time-limit", "max-tokens", "cache", "record", "replies", "dump"} {
 		if reader == "english" && c.IsSet(name) {
 			return misused("leave one of them out", "--%s is for a model, and --reader english asks none", name)
 		}
@@ -227,7 +228,7 @@ func ask(c *cli.Context, p *project) (*asker, error) {
 		return nil, err
 	}
 	a := &asker{settings: settings, model: &compiler.Model{Reader: reader, Name: settings.Name, Attempts: settings.Attempts,
-		Samples: settings.Samples, Redact: settings.Redact, Parallel: c.Int("parallel")}}
+		Samples: settings.Samples, Budget: c.Int("shortlist-tokens"), Redact: settings.Redact, Parallel: c.Int("parallel")}}
 	if reader == "replay" {
 		err = a.replay(c.String("replies"))
 	} else {

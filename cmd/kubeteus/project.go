@@ -34,8 +34,6 @@ func projectFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "manifests", Usage: "read manifests from `DIR` instead of looking for them (repeatable)"},
 		&cli.StringSliceFlag{Name: "inventory", Usage: "read the cluster's inventory from `FILE` or folder (repeatable; default inventory.yaml)"},
 		&cli.StringFlag{Name: "target", Usage: "policy API: auto (the default), kubernetes, cilium or calico"},
-		&cli.StringSliceFlag{Name: "guardrails", Usage: "hold the result against the Rego rules in `DIR` (repeatable; default guardrails)"},
-		&cli.StringFlag{Name: "base", Usage: "take guardrails and the model from this `REV` of the repository instead of the working tree"},
 		&cli.StringFlag{Name: "out", Usage: "overlay `DIR` (default policies beside the intents folder)"},
 	}
 }
