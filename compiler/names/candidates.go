@@ -23,8 +23,10 @@ import (
 //     *pointed at*, and the run is a Mention.
 //   - A Mention is strong if the words are something's own name. It is not if the
 //     language needs the words anyway ("let", "all", "service") and nothing sets
-//     them apart, if they are a part of a longer word that names nothing
-//     ("redis-cart-v2"), or if they overlap an earlier run.
+//     them apart, if they stand where a verb or a port does ("may search", "the web
+//     port"), if they are a part of a longer word that names nothing
+//     ("redis-cart-v2"), if they make another name with the word after them ("the
+//     cart database"), or if they overlap an earlier run.
 //   - Runs inside a run, weaker meanings beside a name, words that are a part of
 //     a name, words that are one or two slips from one name, and what the
 //     statement before speaks of are *extras*: reasons to show something, not to
@@ -68,6 +70,7 @@ const (
 var tierScore = [...]int{Exact: 1000, Variant: 900, Label: 720, Head: 700, Product: 680}
 
 const (
+	compoundScore = 640
 	partScore     = 300 // and up to 100 by how much of the name the words are
 	slipScore     = 260
 	contextScore  = 100

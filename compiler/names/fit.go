@@ -186,7 +186,7 @@ func (f *finder) ref(w *inventory.Workload) string {
 func (f *finder) shortNamespace(name string) ShortNamespace {
 	n := ShortNamespace{Name: name}
 	for k, v := range f.x.inv.Namespace(name).Labels {
-		if k != inventory.NameLabel && !volatile(k) && k != "name" {
+		if k != inventory.NameLabel && !volatile(k) && (k != "name" || v != name) {
 			n.Labels = append(n.Labels, k+"="+v)
 		}
 	}

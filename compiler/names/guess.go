@@ -57,6 +57,43 @@ func (f *finder) guess() {
 	}
 }
 
+// compound says whether r, a name, and the word after it are together parts of
+// another name near by: "the cart database" is carts-db, though there are carts.
+// Then the two words are a weak mention of it, and the name by itself is none.
+func (f *finder) compound(r run, name bool) bool {
+	k := r.j
+	if k+1 < len(f.atoms) && f.atoms[k].key == "s" && f.atoms[k].glue == 0 { // the cart's database
+		k++
+	}
+	if !name || k >= len(f.atoms) || f.atoms[k].class != open || f.atoms[k].glue != ' ' || f.atoms[k].taken || !f.space(k+1) {
+		return false
+	}
+	var found []*inventory.Workload
+	for _, w := range f.byPart(f.atoms[k].key) {
+		if f.home(w.Namespace) == 0 {
+			continue
+		}
+		parts := split(w.Name)
+		for i, p := range parts {
+			parts[i] = stem(p)
+		}
+		whole := true
+		for _, a := range f.atoms[r.i:r.j] {
+			whole = whole && slices.Contains(parts, stem(a.key))
+		}
+		if whole {
+			found = append(found, w)
+		}
+	}
+	m := f.guessMeaning(found, compoundScore)
+	if m == nil {
+		return false
+	}
+	f.part(m, true)
+	f.mentions = append(f.mentions, mention{start: f.atoms[r.i].start, end: f.atoms[k].end, meaning: m})
+	return true
+}
+
 func (f *finder) nearness(w *inventory.Workload) int {
 	return [...]int{0, spokenMore, ownMore}[f.home(w.Namespace)]
 }

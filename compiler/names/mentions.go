@@ -113,6 +113,29 @@ func (f *finder) kube(r run) bool {
 	return before == "kubernetes" || before == "kube" || before == "k8s" || before == "cluster" || before == "s" && r.i > 1 && f.atoms[r.i-2].key == "cluster"
 }
 
+// verb says whether r is one word where a verb stands: "may search the catalog",
+// "in order to".
+func (f *finder) verb(r run) bool {
+	if r.i == 0 || r.j-r.i > 1 || f.atoms[r.i].quoted || f.atoms[r.i].glue != ' ' || !f.space(r.j) {
+		return false
+	}
+	at := func(k int) string {
+		if k < 0 || k >= len(f.atoms) {
+			return ""
+		}
+		return f.atoms[k].key
+	}
+	before := at(r.i - 1)
+	if before == "not" {
+		before = at(r.i - 2)
+	}
+	switch before {
+	case "may", "can", "must", "should", "shall", "will", "could", "might", "would", "cannot":
+		return true
+	}
+	return f.atoms[r.i].key == "order" && before == "in" && at(r.j) == "to"
+}
+
 // portName says whether r is the name of a port: "its web port", "statsd metrics".
 func (f *finder) portName(r run) bool {
 	if len(f.v.portNames[r.key]) == 0 && !ir.WellKnownPort(r.key) {
@@ -273,7 +296,8 @@ func (f *finder) point(r run, overlap bool, spaces map[[2]int]int) *meaning {
 	if m == nil {
 		return nil
 	}
-	strong := m.strong && c == open && whole && !overlap && !f.kube(r) && !f.portName(r)
+	compound := f.compound(r, c == open && m.strong)
+	strong := !compound && m.strong && c == open && whole && !overlap && !f.kube(r) && !f.portName(r) && !f.verb(r)
 	f.take(m, whole || c != open)
 	if k, ok := spaces[span]; ok {
 		f.mentions[k].meaning, f.mentions[k].strong = m, f.mentions[k].strong || strong

@@ -36,7 +36,7 @@ type ShortWorkload struct {
 	Kind            string   // set only where two workloads share namespace and name
 	Labels          []string // "key=value" of the pod template, sorted; no hashes
 	Ports           []string // what it listens on: "6379/TCP", "grpc 7070/TCP"
-	Services        []string // Services in front of it: "redis-cart 6379/TCP"
+	Services        []string // Services in front of it, with their ports: "redis-cart 6379/TCP", "web http 80/TCP, metrics 9102/TCP"
 	Score           int      // higher is likelier; ties are broken by name
 }
 

