@@ -50,6 +50,10 @@ const (
 
 	// Objects alone.
 	ValidateObject ID = "KT5001" // an object that the API server would refuse
+	MatchSelector  ID = "KT5002" // a selector that selects no declared workload
+	MatchPort      ID = "KT5003" // a port that nothing selected listens on
+	MatchNamespace ID = "KT5004" // a namespace selector that selects none
+	MatchService   ID = "KT5005" // a Service without endpoints
 	RegoRule       ID = "KT5010" // what a built-in Rego rule found
 	RegoGuardrail  ID = "KT5011" // what a guardrail of the user found
 	RegoBroken     ID = "KT5012" // a guardrail that does not load, run or finish
