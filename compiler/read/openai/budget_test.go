@@ -137,3 +137,43 @@ func TestPauseIsShared(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusalEndsTheRun: a server that refuses the key, or has no such model or
+// path, is not asked once for every intent.
+func TestRefusalEndsTheRun(t *testing.T) {
+	fine := scripted.Chat(good)
+	for _, tt := range []struct {
+		name     string
+		replies  []scripted.Reply
+		kind     chat.Kind
+		requests int // of ten questions
+	}{
+		{"401", []scripted.Reply{scripted.Error(401, "", "", "no")}, chat.Unauthorized, 1},
+		{"403", []scripted.Reply{scripted.Error(403, "", "", "no")}, chat.Unauthorized, 1},
+		{"404 model", []scripted.Reply{scripted.Error(404, "model_not_found", "model", "no such model")}, chat.NotFound, 1},
+		{"404 path", []scripted.Reply{scripted.HTML(404, "")}, chat.NotFound, 1},
+		{"redirect", []scripted.Reply{scripted.Redirect(307, "https://elsewhere.example/")}, chat.NotFound, 1},
+		{"the key expires", []scripted.Reply{fine, fine, scripted.Error(401, "", "", "expired")}, chat.Unauthorized, 3},
+		// These may be about the question: others may be answered.
+		{"403 later", []scripted.Reply{fine, scripted.HTML(403, "blocked"), fine}, chat.Unauthorized, 10},
+		{"404 later", []scripted.Reply{fine, scripted.HTML(404, ""), fine}, chat.NotFound, 10},
+		{"filtered", []scripted.Reply{scripted.ChatFinish("", "content_filter"), fine}, chat.Filtered, 10},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			srv := start(t, scripted.List(tt.replies...))
+			c, _ := client(t, srv.URL)
+			failed := 0
+			for range 10 {
+				if _, e := ask(t, c, question()); e != nil {
+					failed++
+					if e.Kind != tt.kind || e.Hint == "" {
+						t.Errorf("%+v", e)
+					}
+				}
+			}
+			if n := len(srv.Requests()); n != tt.requests || failed == 0 {
+				t.Errorf("%d requests, want %d; %d failed", n, tt.requests, failed)
+			}
+		})
+	}
+}

@@ -208,6 +208,7 @@ func (c *Client) Complete(ctx context.Context, r chat.Request) (chat.Reply, erro
 		d := c.ladder.now()
 		reply, f := c.ask(ctx, d, r)
 		if f == nil {
+			c.gate.served()
 			return reply, nil
 		}
 		if err := ctx.Err(); err != nil {
@@ -217,7 +218,7 @@ func (c *Client) Complete(ctx context.Context, r chat.Request) (chat.Reply, erro
 			continue
 		}
 		pause, again := c.again(ctx, f, tries)
-		if f.kind == chat.Quota {
+		if c.gate.ends(f) {
 			c.gate.end(f)
 		}
 		if !again {

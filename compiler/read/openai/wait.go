@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kubeteus/kubeteus/compiler/read/chat"
 )
 
 const (
@@ -51,11 +53,38 @@ func (c *Client) again(ctx context.Context, f *failure, tries int) (time.Duratio
 type gate struct {
 	mu    sync.Mutex
 	until time.Time
-	over  *failure // the limit of the day or the account: no call is let through
+	over  *failure // what every other call would hear too: none is let through
+	used  bool     // some question was answered
+}
+
+// served remembers that the server answers this key and knows this model.
+func (g *gate) served() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.used = true
+}
+
+// ends says whether every other question would fail like this one: the limit of
+// the day, a key that is refused, a model or a path that is not there. Where a
+// question was answered before, a 403 or a 404 is about this question (a filter
+// before the server, a replica behind it), and the others are asked. A 401 is
+// about the key at any time: keys expire.
+func (g *gate) ends(f *failure) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch f.kind {
+	case chat.Quota:
+		return true
+	case chat.Unauthorized:
+		return !g.used || f.status == http.StatusUnauthorized
+	case chat.NotFound:
+		return !g.used
+	}
+	return false
 }
 
 // end keeps the failure that ends the run: a hundred intents need not each hear
-// that the day's limit is reached.
+// it from the server.
 func (g *gate) end(f *failure) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
