@@ -65,6 +65,7 @@ type uses struct {
 	domains    []string
 	prefixes   []netip.Prefix
 	ports      []ir.Port
+	dns        bool // a Close says what becomes of name resolution
 }
 
 func usesOf(rules []ir.Rule) uses {
@@ -77,6 +78,7 @@ func usesOf(rules []ir.Rule) uses {
 		}
 		if c := r.Close; c != nil {
 			u.add(c.Subject)
+			u.dns = u.dns || c.DNS != ir.DNSAuto
 			for _, t := range slices.Concat(c.Scope, c.Except) {
 				u.add(t.Peers)
 				u.ports = append(u.ports, t.Ports...)
@@ -141,7 +143,8 @@ func (e *evidence) reasons() {
 }
 
 func (e *evidence) peerReason(p ir.Peer, home map[string]bool) {
-	if words := spokenOf[p.Kind]; words != nil && !speaks(e.words, words, true) {
+	byName := p.Kind != ir.World && p.Kind != ir.Anybody // coredns is the name of a workload and speaks of DNS
+	if words := spokenOf[p.Kind]; words != nil && !speaks(e.words, words, byName) {
 		e.refuse("the rules name %s (%s), and no word of the statement speaks of that", called[p.Kind], p.Kind)
 	}
 	if p.Kind != ir.Pods {
@@ -202,6 +205,18 @@ func (e *evidence) saysPort(name string) bool {
 	return false
 }
 
+// namesPort says whether the name stands beside the word port.
+func (e *evidence) namesPort(name string) bool {
+	for i, t := range e.words {
+		if names.Key(t.text) == names.Key(name) && !t.named && (i+1 < len(e.words) && isPort(e.words[i+1]) || i > 0 && isPort(e.words[i-1])) {
+			return true
+		}
+	}
+	return false
+}
+
+func isPort(t token) bool { return t.text == "port" || t.text == "ports" }
+
 // omissions looks for what the statement names and the rules do not.
 func (e *evidence) omissions() {
 	for _, m := range e.s.Mentions {
@@ -209,9 +224,25 @@ func (e *evidence) omissions() {
 			e.refuse("the statement speaks of %q, and the rules leave it out", cut(e.s.Statement[m.Start:m.End], 80))
 		}
 	}
+	for _, n := range needed {
+		if !e.names(n) || slices.ContainsFunc(e.uses.peers, func(p ir.Peer) bool { return slices.Contains(n.by, p.Kind) }) || n.words[0] == "dns" && e.uses.dns {
+			continue
+		}
+		e.refuse("the statement speaks of %s, and the rules leave it out", called[n.by[0]])
+	}
 	for _, p := range e.s.Ports {
 		if p := port(p); p.Number > 0 && e.writes(strconv.Itoa(p.Number)) && !e.usesPort(p) {
 			e.refuse("the statement says %s, and the rules leave it out", p)
+		}
+	}
+	for _, name := range e.s.Ports {
+		if port(name).Name != "" && e.namesPort(name) && !slices.ContainsFunc(e.uses.ports, func(u ir.Port) bool { return u.Name == name }) {
+			e.refuse("the statement speaks of the port %q, and the rules leave it out", name)
+		}
+	}
+	for _, name := range e.s.Protocols {
+		if speaks(e.words, map[string]bool{strings.ToLower(name): true}, false) && !slices.ContainsFunc(e.uses.ports, func(u ir.Port) bool { return u.Protocol == name }) {
+			e.refuse("the statement says %s, and the rules leave it out", name)
 		}
 	}
 	for _, c := range e.s.CIDRs {
@@ -235,6 +266,25 @@ func (e *evidence) omissions() {
 	}
 }
 
+// names says whether the words stand in the statement one behind the other, and are
+// no thing's own name.
+func (e *evidence) names(n need) bool {
+	for i := range e.words {
+		if i+len(n.words) > len(e.words) {
+			break
+		}
+		all := true
+		for k, w := range n.words {
+			t := e.words[i+k]
+			all = all && t.text == w && !t.named
+		}
+		if all {
+			return true
+		}
+	}
+	return false
+}
+
 // used says whether the rules use what a mention points at, or its words as
 // something else: the value of a label, a port's name, a service account.
 func (e *evidence) used(m names.Mention) bool {
@@ -256,7 +306,7 @@ func (e *evidence) used(m names.Mention) bool {
 		}
 	}
 	for _, p := range e.uses.peers {
-		if spokenOf[p.Kind] != nil && p.Kind != ir.Anybody && speaks(inside(e.words, m), spokenOf[p.Kind], true) {
+		if spokenOf[p.Kind] != nil && p.Kind != ir.Anybody && p.Kind != ir.World && speaks(inside(e.words, m), spokenOf[p.Kind], true) {
 			return true
 		}
 	}
@@ -284,45 +334,4 @@ func (e *evidence) writesLabel(key, value string) bool {
 	const quote = "[`\"'“”]?"
 	pattern, err := regexp.Compile(`(?i)(^|[^\pL\pN_./-])` + regexp.QuoteMeta(key) + quote + `\s*!?={1,2}\s*` + quote + regexp.QuoteMeta(value) + `($|[^\pL\pN_/-])`)
 	return err == nil && pattern.MatchString(e.s.Statement)
-}
-
-// polarity holds what the rules close, except and allow against words.
-func (e *evidence) polarity(rules []ir.Rule) {
-	forbids, limits := speaks(e.words, forbidding, false), speaks(e.words, limiting, false)
-	allows, closes, excepts, narrow := false, false, false, false
-	for _, r := range rules {
-		if r.Allow != nil {
-			allows = true
-		}
-		if c := r.Close; c != nil {
-			closes = true
-			excepts = excepts || len(c.Except) > 0
-			narrow = narrow || len(c.Except) > 0 || partial(c)
-		}
-	}
-	switch {
-	case closes && !forbids && !limits:
-		e.refuse("the rules close something, and no word of the statement forbids or restricts anything")
-	case closes && !forbids && !allows && !narrow:
-		e.refuse("the statement restricts traffic to somebody, and the rules only block: they leave open nothing that it speaks of")
-	case !closes && forbids && !speaks(e.words, letting, false):
-		e.refuse("the statement forbids something, and the rules only allow")
-	}
-	if excepts && !speaks(e.words, excepting, false) {
-		e.refuse("the rules make an exception, and no word of the statement does")
-	}
-	if allows && !speaks(e.words, permitting, false) && forbids {
-		e.refuse("the rules allow something, and the statement only forbids")
-	}
-}
-
-// partial says whether a Close leaves somebody out by how it names its parties.
-func partial(c *ir.Close) bool {
-	peers := slices.Clone(c.Subject)
-	for _, t := range c.Scope {
-		peers = append(peers, t.Peers...)
-	}
-	return slices.ContainsFunc(peers, func(p ir.Peer) bool {
-		return len(p.Minus) > 0 || len(p.Except) > 0 || p.In != nil && len(p.In.Not) > 0
-	})
 }

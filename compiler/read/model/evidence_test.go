@@ -1,17 +1,175 @@
 package model_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/kubeteus/kubeteus/compiler/names"
 	"github.com/kubeteus/kubeteus/compiler/read/model"
 )
+
+// beyond are statements that the embedded reader takes and in whose words no
+// evidence is found: slips in words of the language, and a restriction that no word
+// of it says. An answer that means what the embedded reader read needs no evidence.
+var beyond = []string{
+	"Connections to orders-db should come from orders.", "plz dont let web tallk to the intrnet", "Olny orders may acess orders-db.",
+}
 
 // TestEvidenceOfReadings holds what the embedded reader understands against its own
 // statements: nothing is missing.
 func TestEvidenceOfReadings(t *testing.T) {
 	for _, p := range allPairs(t) {
-		if problems := model.Evidence(model.Answer{Outcome: model.Rules, Rules: p.rules}, p.shortlist); len(problems) > 0 {
+		problems := model.Evidence(model.Answer{Outcome: model.Rules, Rules: p.rules}, p.shortlist)
+		if (len(problems) > 0) != slices.Contains(beyond, p.statement) {
 			t.Errorf("%q: %s\n%v", p.statement, messages(problems), p.rules)
+		}
+	}
+}
+
+// TestSwapped answers statements with the rules of others, sound rules each. Nearly
+// all are caught here; what is not says much the same of the same parties, and is
+// left to the reader that votes and to the person who reads what was understood.
+func TestSwapped(t *testing.T) {
+	all := allPairs(t)
+	asked, through := 0, 0
+	for i, p := range all {
+		for k := 1; k < len(all); k += 43 {
+			q := all[(i+k)%len(all)]
+			if p.shortlist.Namespace != q.shortlist.Namespace || words(p.rules) == words(q.rules) {
+				continue
+			}
+			asked++
+			a, problems := model.Decode(answerTo(t, q.rules), p.shortlist)
+			if len(problems) == 0 && len(model.Evidence(a, p.shortlist)) == 0 {
+				through++
+			}
+		}
+	}
+	t.Logf("%d of %d swapped answers were let through", through, asked)
+	if asked < 5000 || through*100 > asked {
+		t.Errorf("%d of %d swapped answers were let through; at most 1 in 100 may be", through, asked)
+	}
+}
+
+// Peers of the shop, as answers name them.
+const (
+	web, orders, db, cart, redis = `{"workload":"shop/web"}`, `{"workload":"shop/orders"}`, `{"workload":"shop/orders-db"}`, `{"workload":"shop/cartservice"}`, `{"workload":"shop/redis-cart"}`
+	mailer, payment, prom        = `{"workload":"shop/mailer"}`, `{"workload":"shop/payment"}`, `{"workload":"monitoring/prometheus"}`
+	shop, legacy, others, every  = `{"pods_in":["shop"]}`, `{"pods_in":["legacy"]}`, `{"pods_in":["*"],"not_in":["shop"]}`, `{"pods_in":["*"]}`
+	world, anybody, dns          = `{"entity":"world"}`, `{"entity":"anybody"}`, `{"entity":"cluster-dns"}`
+)
+
+func allows(from, to, ports string) string {
+	return `{"from":[` + from + `],"to":[` + to + `],"ports":` + list(ports) + `,"about":"none"}`
+}
+
+func list(items string) string {
+	if items == "" {
+		return "null"
+	}
+	return "[" + items + "]"
+}
+
+func traffic(peers, ports string) string {
+	if peers+ports == "" {
+		return "null"
+	}
+	return `[{"peers":` + list(peers) + `,"ports":` + list(ports) + `}]`
+}
+
+func closes(end, subject, scope, except string) string {
+	return `{"close":"` + end + `","subject":[` + subject + `],"scope":` + scope + `,"except":` + except + `,"firm":true,"dns":"auto"}`
+}
+
+// TestEvidence holds answers against statements, both ways: an empty want is an
+// answer that is taken.
+func TestEvidence(t *testing.T) {
+	x := names.New(clusters()["shop"])
+	for _, tt := range []struct{ statement, rules, want string }{
+		{"web may reach orders.", allows(web, orders, ""), ""},
+		{"web may reach orders.", allows(orders, web, ""), "the other way round"},
+		{"web may reach orders.", allows(web, orders, "") + "," + allows(web, db, ""), "no words of the statement point at it"},
+		{"web may reach orders.", allows(web, anybody, ""), "speaks of"},
+		{"web may reach orders.", allows(anybody, orders, ""), "speaks of"},
+		{"web may reach orders.", allows(shop, orders, ""), "speaks of"},
+		{"web may reach orders.", allows(every, orders, ""), "speaks of"},
+		{"web may reach orders.", allows(world, orders, ""), "no word of the statement speaks of that"},
+		{"web may reach orders.", closes("ingress", orders, "null", traffic(web, "")), "no word of the statement forbids"},
+		{"web may reach orders.", closes("ingress", orders, traffic(web, ""), "null"), "no word of the statement forbids"},
+		{"web may reach orders on port 8080.", allows(web, orders, `"8080"`), ""},
+		{"web may reach orders on port 8080.", allows(web, orders, ""), "port 8080"},
+		{"web may reach orders on port 8080 and 9102.", allows(web, orders, `"8080"`), "port 9102"},
+		{"web may call orders on its metrics port.", allows(web, orders, `"metrics"`), ""},
+		{"web may call orders on its metrics port.", allows(web, orders, ""), `the port "metrics"`},
+		{"web may call orders over UDP.", allows(web, orders, ""), "UDP"},
+		{"cartservice may reach redis-cart.", allows(cart, redis, ""), ""},
+		{"Only cartservice may reach redis-cart.", allows(cart, redis, "") + "," + closes("ingress", redis, "null", traffic(cart, "")), ""},
+		{"Only cartservice may reach redis-cart.", allows(cart, redis, ""), "close nothing"},
+		{"Only cartservice may reach redis-cart.", closes("ingress", redis, traffic(cart, ""), "null"), "only block"},
+		{"Only cartservice may reach redis-cart.", closes("ingress", redis, "null", "null"), "leaves it out"},
+		{"Only cartservice may reach redis-cart.", allows(cart, redis, "") + "," + closes("ingress", redis, "null", traffic(cart+","+web, "")), "shop/web"},
+		{"cartservice and nobody else may reach redis-cart.", allows(cart, redis, ""), "close nothing"},
+		{"Nobody but cartservice may reach redis-cart.", allows(cart, redis, "") + "," + closes("ingress", redis, "null", traffic(cart, "")), ""},
+		{"Nobody but cartservice may reach redis-cart.", closes("ingress", redis, traffic(cart, ""), "null"), "makes an exception"},
+		{"web must not reach orders-db.", closes("ingress", db, traffic(web, ""), "null"), ""},
+		{"web must not reach orders-db.", closes("ingress", web, traffic(db, ""), "null"), "the other way round"},
+		{"web must not reach orders-db.", allows(web, db, ""), "forbids something"},
+		{"web must not reach orders-db.", closes("ingress", db, "null", traffic(web, "")), "makes an exception"},
+		{"web cannot reach orders-db.", allows(web, db, ""), "forbids something"},
+		{"web can't reach orders-db.", allows(web, db, ""), "forbids something"},
+		{"web may never reach orders-db.", allows(web, db, ""), "forbids something"},
+		{"Nothing may reach orders-db.", allows(anybody, db, ""), "forbids something"},
+		{"Block web from orders-db.", closes("ingress", db, traffic(web, ""), "null"), ""},
+		{"Block web from orders-db.", allows(web, db, ""), "forbids something"},
+		{"Keep web out of orders-db.", closes("ingress", db, traffic(web, ""), "null"), ""},
+		{"Traffic from web to orders-db is forbidden.", closes("ingress", db, traffic(web, ""), "null"), ""},
+		{"Traffic from web to orders-db is forbidden.", closes("ingress", web, traffic(db, ""), "null"), "the other way round"},
+		{"orders-db accepts connections from orders.", allows(orders, db, ""), ""},
+		{"orders-db accepts connections from orders.", allows(db, orders, ""), "the other way round"},
+		{"Isolate payment.", closes("ingress", payment, "null", "null") + "," + closes("egress", payment, "null", "null"), ""},
+		{"Isolate payment.", closes("ingress", shop, "null", "null"), "leave it out"},
+		{"Deny all egress from mailer.", closes("egress", mailer, "null", "null"), ""},
+		{"Deny all egress from mailer.", closes("ingress", mailer, "null", "null"), "what goes out"},
+		{"Deny all incoming traffic to mailer.", closes("egress", mailer, "null", "null"), "what comes in"},
+		{"Deny all traffic in the namespace by default.", closes("ingress", shop, "null", "null") + "," + closes("egress", shop, "null", "null"), ""},
+		{"Deny all egress from mailer except DNS.", closes("egress", mailer, "null", traffic(dns, "")), ""},
+		{"Deny all egress from mailer except DNS.", closes("egress", mailer, "null", "null"), "makes an exception"},
+		{"Deny all egress from mailer except DNS.", allows(mailer, dns, ""), "only allow"},
+		{"Everyone but web may reach orders.", allows(`{"entity":"anybody","minus":[`+web+`]}`, orders, ""), ""},
+		{"Everyone but web may reach orders.", allows(web, orders, ""), "makes an exception"},
+		{"web must not reach the internet.", closes("egress", web, traffic(world, ""), "null"), ""},
+		{"web must not reach the internet.", closes("egress", web, "null", "null"), "what is outside of the cluster"},
+		{"web must not reach the internet.", closes("egress", web, traffic(dns, ""), "null"), "DNS"},
+		{"Pods of other namespaces must not reach orders.", closes("ingress", orders, traffic(others, ""), "null"), ""},
+		{"legacy must not reach shop.", closes("ingress", shop, traffic(legacy, ""), "null"), ""},
+		{"legacy must not reach shop.", closes("ingress", shop, traffic(others, ""), "null"), "the rules leave it out"},
+		{"web must not reach shop.", closes("ingress", shop, traffic(legacy, ""), "null"), "legacy"},
+		{"mailer may reach 203.0.113.0/24 on port 25.", allows(mailer, `{"cidr":"203.0.113.0/24"}`, `"25"`), ""},
+		{"mailer may reach 203.0.113.0/24 on port 25.", allows(mailer, world, `"25"`), "203.0.113.0/24"},
+		{"mailer may reach smtp.example.com.", allows(mailer, `{"domain":"smtp.example.com"}`, ""), ""},
+		{"mailer may reach smtp.example.com on the internet.", allows(mailer, world, ""), "smtp.example.com"},
+		{"Pods labelled tier=api may reach orders-db.", allows(`{"pods_in":["shop"],"labels":["tier=api"]}`, db, ""), ""},
+		{"Pods labelled tier=api may reach orders-db.", allows(shop, db, ""), "select by it"},
+		{"prometheus may scrape orders and payment on 9102.", allows(prom, orders+","+payment, `"9102"`), ""},
+		{"prometheus may scrape orders and payment on 9102.", allows(prom, orders, `"9102"`), `"payment"`},
+		{"monitoring may scrape orders on 9102.", allows(`{"pods_in":["monitoring"]}`, orders, `"9102"`), ""},
+		{"monitoring may scrape orders on 9102.", allows(every, orders, `"9102"`), "the rules leave it out"},
+	} {
+		s, err := x.Shortlist(tt.statement, "shop", nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, problems := model.Decode(doc(tt.rules), s)
+		if len(problems) == 0 {
+			problems = model.Evidence(a, s)
+		}
+		got := messages(problems)
+		if tt.want == "leaves it out" {
+			tt.want = "leave it out"
+		}
+		if tt.want == "" && got != "" || tt.want != "" && !strings.Contains(got, tt.want) {
+			t.Errorf("%s\n%v\ngot %s\nwant %q", tt.statement, a.Rules, got, tt.want)
 		}
 	}
 }

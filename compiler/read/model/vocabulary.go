@@ -44,12 +44,39 @@ var (
 	// permitting words say that something passes.
 	permitting = wordSet(`may can could might allow allows allowed allowing permit permits permitted permitting let lets letting enable enables enabled able grant grants granted give gives given
 		open opens opened expose exposes exposed accept accepts accepted reach reaches reachable access accesses accessible talk talks speak speaks call calls connect connects use uses
-		should must shall will need needs want wants receive receives send sends read reads write writes get gets only alone still continue continues fine ok welcome available
-		whitelist whitelisted allowlist allowlisted except but just free free-for-all add create`)
-	// letting words allow and nothing else: a prohibition has none of them.
-	letting = wordSet(`may can could might allow allows allowed allowing permit permits permitted permitting let lets letting enable enables enabled able grant grants granted give gives given
-		open opens opened expose exposes exposed accept accepts accepted needs need want wants welcome only except but still just alone solely exclusively free remain remains unless save other than
-		continue continues keep keeps stay stays else fine ok unaffected reserved restricted limited works work working`)
+		should must shall will need needs want wants receive receives send sends read reads write writes get gets still continue continues fine ok welcome available
+		whitelist whitelisted allowlist allowlisted free add create`)
+	// onlyWords close what they do not name, whatever else the statement says.
+	onlyWords = wordSet("only solely exclusively alone")
+	// exceptions are words that mean nothing else.
+	exceptions = wordSet("except excepting excluding besides barring")
+	// excepters stand before who is no part of what was said.
+	excepters = wordSet("except excepting excluding besides barring")
+	// anyone words make "but" one of them.
+	anyone = wordSet("everyone everybody everything anyone anybody anything nobody nothing none noone one all pod pods workload workloads")
+	// negations turn what follows in their clause.
+	negations = wordSet("not no never nobody nothing none neither nor noone nowhere cannot without")
+	// prohibitions do so as verbs.
+	prohibitions = wordSet(`deny denies denied denying block blocks blocked blocking forbid forbids forbidden forbidding disallow disallows disallowed refuse refuses refused reject rejects
+		rejected drop drops dropped ban bans banned prohibit prohibits prohibited prevent prevents prevented stop stops stopped bar bars barred isolate isolates isolated closed`)
+	// clauses begin a part of a sentence that a negation before does not reach.
+	clauses = wordSet("but except and while whereas only so then otherwise unless")
+	// outward and inward words speak of one direction.
+	outward = wordSet("egress outgoing outbound outward outwards initiate initiates initiating originate leaves leaving dial dials")
+	inward  = wordSet("ingress incoming inbound")
+	// mutual words speak of both directions at once, or of more than one matter.
+	mutual = wordSet("each other another both mutual mutually versa vice directions either back return responses replies reply")
+	// keepers are verbs after which "from" does not say where traffic comes from.
+	keepers = wordSet(`block blocks blocked keep keeps kept prevent prevents stop stops bar bars barred ban bans banned isolate isolates isolated deny denies denied forbid forbids forbidden
+		prohibit prohibits hide shield protect protects separate separated segregate cut restrict disconnect away out refuse refuses reject rejects read reads reading pull pulls pulling
+		fetch fetches fetching download downloads get gets getting consume consumes load loads`)
+	// acts are verbs whose subject opens the connection.
+	acts = wordSet("reach reaches call calls access talk talks connect connects query queries contact contacts use uses send sends push pushes write writes hit hits invoke invokes speak speaks")
+	// suffers are words after which the subject may be the one that is reached.
+	suffers = wordSet(`accept accepts accepted receive receives received receiving listen listens serve serves reachable accessible available exposed expose exposes open opens opened be is are by from
+		get gets allow allows let lets only whom which that who via through`)
+	// fillers stand between a preposition and a name.
+	fillers = wordSet("the a an our its their only just pod pods workload service deployment app named called")
 	// everyone words speak of all that there is.
 	everyone = wordSet(`all any every each everyone everybody everything anyone anybody anything everywhere anywhere whole entire nobody nothing noone none no nowhere
 		only alone solely exclusively other others else rest cluster cluster-wide clusterwide namespaces namespace across another different default isolate isolates isolated isolation pods pod
@@ -59,7 +86,7 @@ var (
 
 // spokenOf are the words without which an entity is not meant.
 var spokenOf = map[ir.PeerKind]map[string]bool{
-	ir.World: wordSet(`outside internet world outsiders outsider external externally public publicly web online worldwide www remote clients client users user people visitors visitor customers customer
+	ir.World: wordSet(`outside internet world outsiders outsider external externally public publicly online worldwide www remote clients client users user people visitors visitor customers customer
 		browser browsers cloud saas third-party anywhere elsewhere offsite abroad outward outwards exposed expose exposes open cluster`),
 	ir.Host:       wordSet(`node nodes host hosts kubelet kubelets machine machines vm vms probe probes health healthcheck healthchecks server servers hypervisor`),
 	ir.APIServer:  wordSet(`api apiserver apiservers kube-apiserver kubeapiserver kubernetes k8s control plane controlplane kube master masters`),
@@ -67,6 +94,26 @@ var spokenOf = map[ir.PeerKind]map[string]bool{
 	ir.IngressController: wordSet(`ingress ingresses controller controllers gateway gateways router routers nginx traefik haproxy contour envoy loadbalancer balancer balancers outside internet
 		external externally public publicly users clients world edge`),
 	ir.Anybody: everyone,
+}
+
+// need is words that mean one entity and nothing else, and the peers that answer
+// them.
+type need struct {
+	words []string
+	by    []ir.PeerKind
+}
+
+var needed = []need{
+	{[]string{"internet"}, []ir.PeerKind{ir.World, ir.Anybody, ir.Domain, ir.CIDR, ir.IngressController}},
+	{[]string{"outsiders"}, []ir.PeerKind{ir.World, ir.IngressController}},
+	{[]string{"outside", "world"}, []ir.PeerKind{ir.World, ir.Domain, ir.CIDR, ir.IngressController}},
+	{[]string{"outside", "the", "cluster"}, []ir.PeerKind{ir.World, ir.Domain, ir.CIDR, ir.IngressController}},
+	{[]string{"dns"}, []ir.PeerKind{ir.ClusterDNS}},
+	{[]string{"apiserver"}, []ir.PeerKind{ir.APIServer}},
+	{[]string{"api", "server"}, []ir.PeerKind{ir.APIServer}},
+	{[]string{"kubernetes", "api"}, []ir.PeerKind{ir.APIServer}},
+	{[]string{"nodes"}, []ir.PeerKind{ir.Host}},
+	{[]string{"ingress", "controller"}, []ir.PeerKind{ir.IngressController}},
 }
 
 // called says what an entity is called in a message.

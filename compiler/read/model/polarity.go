@@ -1,0 +1,251 @@
+package model
+
+import (
+	"slices"
+
+	"github.com/kubeteus/kubeteus/compiler/ir"
+	"github.com/kubeteus/kubeteus/compiler/names"
+)
+
+// shape is what rules do, without whom they name.
+type shape struct {
+	allows, closes bool
+	excepts        bool // some Close has an exception
+	narrow         bool // some Close leaves somebody out, by an exception or by how it names its parties
+}
+
+func shapeOf(rules []ir.Rule) shape {
+	var s shape
+	for _, r := range rules {
+		if r.Allow != nil {
+			s.allows = true
+		}
+		if c := r.Close; c != nil {
+			s.closes = true
+			s.excepts = s.excepts || len(c.Except) > 0
+			s.narrow = s.narrow || len(c.Except) > 0 || c.DNS == ir.DNSKeep || partial(c)
+		}
+	}
+	return s
+}
+
+// partial says whether a Close leaves somebody out by how it names its parties.
+func partial(c *ir.Close) bool {
+	peers := slices.Clone(c.Subject)
+	for _, t := range c.Scope {
+		peers = append(peers, t.Peers...)
+	}
+	return slices.ContainsFunc(peers, func(p ir.Peer) bool {
+		return len(p.Minus) > 0 || len(p.Except) > 0 || p.In != nil && len(p.In.Not) > 0
+	})
+}
+
+// polarity holds what the rules close, except and allow against words.
+func (e *evidence) polarity(rules []ir.Rule) {
+	says := func(words map[string]bool) bool { return speaks(e.words, words, false) }
+	r := shapeOf(rules)
+	forbids, limits, permits := says(forbidding), says(limiting), permission(e.words)
+	switch {
+	case r.closes && !forbids && !limits:
+		e.refuse("the rules close something, and no word of the statement forbids or restricts anything")
+	case r.closes && !forbids && !r.allows && !r.narrow:
+		e.refuse("the statement restricts traffic to somebody, and the rules only block: they leave open nothing that it speaks of")
+	case r.closes && !r.allows && !r.narrow && says(exceptions):
+		e.refuse("the statement makes an exception, and the rules make none")
+	case !r.closes && (says(onlyWords) || e.nobodyElse()):
+		e.refuse("the statement says who alone may do something, and the rules close nothing")
+	case !r.closes && forbids && !permits:
+		e.refuse("the statement forbids something, and the rules only allow")
+	}
+	if r.excepts && !says(excepting) {
+		e.refuse("the rules make an exception, and no word of the statement does")
+	}
+	if r.allows && forbids && !permits && !limits {
+		e.refuse("the rules allow something, and the statement only forbids")
+	}
+	e.excepted(rules)
+	e.ends(rules)
+	e.directions(rules)
+}
+
+// permission says whether something is permitted: by a word that no negation stands
+// before in its clause, nor behind it.
+func permission(ts []token) bool {
+	for len(ts) > 0 {
+		n := 1
+		for n < len(ts) && ts[n].start <= ts[n-1].end+1 && !clauses[ts[n].text] { // else a comma or a stop stands between
+			n++
+		}
+		if speaks(ts[:n], permitting, false) && !speaks(ts[:n], negations, false) && !speaks(ts[:n], prohibitions, false) {
+			return true
+		}
+		ts = ts[n:]
+	}
+	return false
+}
+
+// nobodyElse says whether the statement says that all others are left out.
+func (e *evidence) nobodyElse() bool {
+	for i := 1; i < len(e.words); i++ {
+		a, b := e.words[i-1], e.words[i]
+		if b.text == "else" && (a.text == "nobody" || a.text == "nothing" || a.text == "none" || a.text == "one" && i > 1 && e.words[i-2].text == "no") || a.text == "no" && b.text == "other" {
+			return true
+		}
+	}
+	return false
+}
+
+// excepted holds the parties that the statement takes out of what it says ("everybody
+// but web", "nothing except web") against what the rules do with them: out of what is
+// allowed they are not allowed, and out of what is forbidden they are not blocked.
+func (e *evidence) excepted(rules []ir.Rule) {
+	forbids := speaks(e.words, negations, false) || speaks(e.words, prohibitions, false) || speaks(e.words, onlyWords, false)
+	for _, m := range e.s.Mentions {
+		word, at := e.before(m)
+		if !m.Strong || !excepters[word] && !(word == "but" && at > 0 && anyone[e.words[at-1].text]) {
+			continue
+		}
+		means := func(p ir.Peer) bool {
+			return p.Kind == ir.Workload && slices.Contains(m.Workloads, refOf(p)) || p.Kind == ir.Pods && p.In != nil && len(p.In.Names) == 1 && slices.Contains(m.Namespaces, p.In.Names[0])
+		}
+		for _, r := range rules {
+			var listed []ir.Peer
+			if a := r.Allow; a != nil && !forbids {
+				listed = slices.Concat(a.From, a.To)
+			}
+			if c := r.Close; c != nil && forbids && len(c.Except) == 0 {
+				for _, t := range c.Scope {
+					listed = append(listed, t.Peers...)
+				}
+			}
+			if slices.ContainsFunc(listed, means) {
+				e.refuse("the statement makes an exception of %q, and the rules treat it as what it is an exception of", cut(e.s.Statement[m.Start:m.End], 80))
+			}
+		}
+	}
+}
+
+// ends holds the end of a Close without a scope, which nothing but its direction
+// describes, against words that speak of one direction alone.
+func (e *evidence) ends(rules []ir.Rule) {
+	out, in := speaks(e.words, outward, false), speaks(e.words, inward, false)
+	if out == in {
+		return
+	}
+	for _, r := range rules {
+		c := r.Close
+		if c == nil || len(c.Scope)+len(c.Except) > 0 {
+			continue
+		}
+		if out && c.End == ir.Ingress {
+			e.refuse("the rules close what comes in, and the statement speaks of what goes out")
+		}
+		if in && c.End == ir.Egress {
+			e.refuse("the rules close what goes out, and the statement speaks of what comes in")
+		}
+	}
+}
+
+// directions holds who reaches whom against the order of words, where a statement
+// names two workloads and its words leave no doubt about which is the source.
+func (e *evidence) directions(rules []ir.Rule) {
+	source, destination, ok := e.direction()
+	if !ok {
+		return
+	}
+	back := flow{destination, source}
+	for _, r := range rules {
+		if slices.ContainsFunc(flowsOf(r), func(f flow) bool { return f == back }) {
+			e.refuse("the statement is about what %s does with %s, and the rules are about the other way round", source, destination)
+			return
+		}
+	}
+}
+
+// flow is a source and a destination, as workloads are called in prompts.
+type flow struct{ from, to string }
+
+// flowsOf are the flows between workloads that a rule names both ends of.
+func flowsOf(r ir.Rule) []flow {
+	var out []flow
+	pairs := func(from, to []ir.Peer) {
+		for _, a := range from {
+			for _, b := range to {
+				if a.Kind == ir.Workload && b.Kind == ir.Workload {
+					out = append(out, flow{refOf(a), refOf(b)})
+				}
+			}
+		}
+	}
+	if a := r.Allow; a != nil {
+		pairs(a.From, a.To)
+	}
+	if c := r.Close; c != nil {
+		for _, t := range slices.Concat(c.Scope, c.Except) {
+			if c.End == ir.Ingress {
+				pairs(t.Peers, c.Subject)
+			} else {
+				pairs(c.Subject, t.Peers)
+			}
+		}
+	}
+	return out
+}
+
+func refOf(p ir.Peer) string {
+	return names.ShortWorkload{Namespace: p.Namespace, Name: p.Name, Kind: p.Type}.Ref()
+}
+
+// direction returns the two workloads of a statement that names no others, source
+// first.
+func (e *evidence) direction() (source, destination string, ok bool) {
+	var at []names.Mention
+	for _, m := range e.s.Mentions {
+		if !m.Strong || len(m.Workloads) == 0 {
+			continue
+		}
+		if len(m.Workloads) != 1 || slices.ContainsFunc(at, func(o names.Mention) bool { return o.Workloads[0] == m.Workloads[0] }) {
+			return "", "", false
+		}
+		at = append(at, m)
+	}
+	if len(at) != 2 || speaks(e.words, mutual, false) {
+		return "", "", false
+	}
+	first, _ := e.before(at[0])
+	second, _ := e.before(at[1])
+	var between []token
+	for _, t := range e.words {
+		if t.start >= at[0].End && t.end <= at[1].Start {
+			between = append(between, t)
+		}
+	}
+	a, b := at[0].Workloads[0], at[1].Workloads[0]
+	switch {
+	case first == "from" && second == "to":
+		return a, b, true
+	case first == "to" && second == "from" && !speaks(e.words, keepers, false):
+		return b, a, true
+	case (second == "from" || second == "by") && !speaks(e.words, keepers, false):
+		return b, a, true
+	case (first == "from" || first == "to" || first == "by" || first == "of") || second == "from" || second == "by":
+		return "", "", false
+	case speaks(between, acts, false) && !speaks(e.words, suffers, false):
+		return a, b, true
+	}
+	return "", "", false
+}
+
+// before returns the word before a mention and its place, but for articles and nouns
+// that belong to it.
+func (e *evidence) before(m names.Mention) (word string, at int) {
+	for i, t := range e.words {
+		if t.end > m.Start {
+			break
+		}
+		if !fillers[t.text] {
+			word, at = t.text, i
+		}
+	}
+	return word, at
+}
