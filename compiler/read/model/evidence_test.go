@@ -89,7 +89,7 @@ func TestEvidence(t *testing.T) {
 	for _, tt := range []struct{ statement, rules, want string }{
 		{"web may reach orders.", allows(web, orders, ""), ""},
 		{"web may reach orders.", allows(orders, web, ""), "the other way round"},
-		{"web may reach orders.", allows(web, orders, "") + "," + allows(web, db, ""), "no words of the statement point at it"},
+		{"web may reach orders.", allows(web, orders, "") + "," + allows(web, db, ""), "shop/orders-db"},
 		{"web may reach orders.", allows(web, anybody, ""), "speaks of"},
 		{"web may reach orders.", allows(anybody, orders, ""), "speaks of"},
 		{"web may reach orders.", allows(shop, orders, ""), "speaks of"},
@@ -107,7 +107,7 @@ func TestEvidence(t *testing.T) {
 		{"Only cartservice may reach redis-cart.", allows(cart, redis, "") + "," + closes("ingress", redis, "null", traffic(cart, "")), ""},
 		{"Only cartservice may reach redis-cart.", allows(cart, redis, ""), "close nothing"},
 		{"Only cartservice may reach redis-cart.", closes("ingress", redis, traffic(cart, ""), "null"), "only block"},
-		{"Only cartservice may reach redis-cart.", closes("ingress", redis, "null", "null"), "leaves it out"},
+		{"Only cartservice may reach redis-cart.", closes("ingress", redis, "null", "null"), "leave it out"},
 		{"Only cartservice may reach redis-cart.", allows(cart, redis, "") + "," + closes("ingress", redis, "null", traffic(cart+","+web, "")), "shop/web"},
 		{"cartservice and nobody else may reach redis-cart.", allows(cart, redis, ""), "close nothing"},
 		{"Nobody but cartservice may reach redis-cart.", allows(cart, redis, "") + "," + closes("ingress", redis, "null", traffic(cart, "")), ""},
@@ -115,7 +115,7 @@ func TestEvidence(t *testing.T) {
 		{"web must not reach orders-db.", closes("ingress", db, traffic(web, ""), "null"), ""},
 		{"web must not reach orders-db.", closes("ingress", web, traffic(db, ""), "null"), "the other way round"},
 		{"web must not reach orders-db.", allows(web, db, ""), "forbids something"},
-		{"web must not reach orders-db.", closes("ingress", db, "null", traffic(web, "")), "makes an exception"},
+		{"web must not reach orders-db.", closes("ingress", db, "null", traffic(web, "")), "make an exception"},
 		{"web cannot reach orders-db.", allows(web, db, ""), "forbids something"},
 		{"web can't reach orders-db.", allows(web, db, ""), "forbids something"},
 		{"web may never reach orders-db.", allows(web, db, ""), "forbids something"},
@@ -165,9 +165,6 @@ func TestEvidence(t *testing.T) {
 			problems = model.Evidence(a, s)
 		}
 		got := messages(problems)
-		if tt.want == "leaves it out" {
-			tt.want = "leave it out"
-		}
 		if tt.want == "" && got != "" || tt.want != "" && !strings.Contains(got, tt.want) {
 			t.Errorf("%s\n%v\ngot %s\nwant %q", tt.statement, a.Rules, got, tt.want)
 		}

@@ -57,7 +57,8 @@ func (e *evidence) polarity(rules []ir.Rule) {
 	case !r.closes && forbids && !permits:
 		e.refuse("the statement forbids something, and the rules only allow")
 	}
-	if r.excepts && !says(excepting) {
+	must := says(map[string]bool{"must": true}) && !says(negations) // all of it must come from web: from nowhere else
+	if r.excepts && !must && !says(excepting) {
 		e.refuse("the rules make an exception, and no word of the statement does")
 	}
 	if r.allows && forbids && !permits && !limits {

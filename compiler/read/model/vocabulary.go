@@ -37,10 +37,9 @@ var (
 		lock locks locked locking lockdown protect protects protected protecting secure reserve reserves reserved dedicated narrow tighten private within inside must exactly strict
 		whitelist whitelisted allowlist allowlisted minimum least`)
 	// excepting words speak of what a prohibition leaves out.
-	excepting = wordSet(`only alone solely exclusively exclusive purely strictly just merely sole unless except excepting excepted exception exceptions excluding exclude excludes excluded besides barring save
-		but other others else rest apart aside beyond outside restrict restricts restricted restricting limit limits limited limiting confine confines confined lock locks locked reserved reserve dedicated
-		protect protects protected private within inside still stay stays must always may can could allowed allow allows permitted permit permits let lets keep keeps continue continues fine ok okay possible
-		accept accepts remain remains any than nobody nothing noone strictly solely internal internally than local locally go goes include includes included`)
+	excepting = wordSet(`only alone solely exclusively exclusive purely strictly just merely sole unless except excepting excepted exception exceptions excluding exclude excludes excluded besides barring
+		save but other others else rest apart aside beyond outside restrict restricts restricted restricting limit limits limited limiting confine confines confined lock locks locked reserved reserve
+		dedicated protect protects protected private within inside still stay stays always keep keeps continue continues fine ok okay remain remains than internally local locally`)
 	// permitting words say that something passes.
 	permitting = wordSet(`may can could might allow allows allowed allowing permit permits permitted permitting let lets letting enable enables enabled able grant grants granted give gives given
 		open opens opened expose exposes exposed accept accepts accepted reach reaches reachable access accesses accessible talk talks speak speaks call calls connect connects use uses
