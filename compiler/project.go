@@ -99,9 +99,14 @@ func readLimited(fsys fs.FS, name string) ([]byte, error) {
 }
 
 func (r *Result) lockFile(fsys fs.FS) error {
-	data, err := fs.ReadFile(fsys, r.LockPath)
-	if errors.Is(err, fs.ErrNotExist) {
+	data, err := readLimited(fsys, r.LockPath)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		r.recorded = &lock.File{}
+		return nil
+	case errors.Is(err, errTooBig) || errors.Is(err, errNotRegular):
+		r.add(diag.List{diag.Errorf(diag.LockSyntax, diag.Position{File: r.LockPath}, "%v", err).
+			Hint("restore it from version control, or remove it and run kubeteus compile, which reads every statement anew")})
 		return nil
 	}
 	if err != nil {

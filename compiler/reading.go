@@ -16,7 +16,6 @@ import (
 	"github.com/kubeteus/kubeteus/compiler/ir"
 	"github.com/kubeteus/kubeteus/compiler/lock"
 	"github.com/kubeteus/kubeteus/compiler/names"
-	"github.com/kubeteus/kubeteus/compiler/reach"
 	"github.com/kubeteus/kubeteus/compiler/read"
 	"github.com/kubeteus/kubeteus/compiler/read/chat"
 	"github.com/kubeteus/kubeteus/compiler/read/english"
@@ -54,10 +53,7 @@ func (s *statement) fresh() bool { return s.entry.Fresh(s.digest) }
 // read fills r.sets with the rules of every intent: from the lock where its
 // entry is fresh, else from a reader.
 func (r *Result) read(ctx context.Context, o Options) error {
-	for _, p := range r.Inventory.Policies {
-		r.before = append(r.before, p.Object)
-	}
-	r.inForce = reach.New(r.Inventory, r.before, reach.Options{})
+	r.stand()
 	r.statements = r.listed()
 	embedded, asked, parallel := english.New(r.Inventory), read.Reader(nil), 1
 	if o.Model != nil && !o.Locked {
@@ -105,7 +101,7 @@ func (r *Result) listed() []*statement {
 		for _, i := range s.Intents {
 			intent := &ir.Intent{Set: s.Name, Name: i.Name, Statement: i.Statement, Pos: i.Pos, At: i.At}
 			set.Intents = append(set.Intents, intent)
-			st := &statement{set: set, intent: intent, entry: entries[s.Name+"\x00"+i.Name], digest: lock.Digest(i.Statement, s.Namespace)}
+			st := &statement{set: set, intent: intent, entry: entries[s.Name+"\x00"+i.Name], digest: lock.Digest(i.Statement, s.Namespace, lock.Context(i.Statement, before)...)}
 			st.request = read.Request{Intent: s.Name + "/" + i.Name, Statement: i.Statement, Namespace: s.Namespace, Before: before, Inventory: r.Inventory, At: i.At,
 				Judge: func(ctx context.Context, rules []ir.Rule) (diag.List, error) {
 					return r.judge(ctx, set, intent, rules)

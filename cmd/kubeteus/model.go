@@ -61,6 +61,7 @@ type asker struct {
 	settings compiler.Settings
 	client   *openai.Client // nil when answers are replayed
 	cache    *cache.Cache
+	recorder *replay.Recorder
 	model    *compiler.Model
 	roots    []*os.Root
 }
@@ -114,6 +115,9 @@ func (a *asker) tell(c *cli.Context) {
 	}
 	if a.cache != nil && a.cache.Err() != nil {
 		fmt.Fprintf(w, "kubeteus: answers could not be kept: %s\n", report.Escape(a.cache.Err().Error()))
+	}
+	if a.recorder != nil && a.recorder.Err() != nil {
+		fmt.Fprintf(w, "kubeteus: the record is not whole: %s\n", report.Escape(a.recorder.Err().Error()))
 	}
 }
 
@@ -254,6 +258,10 @@ func (a *asker) replay(dir string) error {
 	}
 	a.roots = append(a.roots, root)
 	replies, err := replay.Open(root.FS())
+	var broken *replay.FileError
+	if errors.As(err, &broken) {
+		return exit{code: exitRejected, err: fmt.Errorf("--replies %s: %w", dir, err), hint: "record it again with --record"}
+	}
 	if err != nil {
 		return err
 	}
@@ -293,7 +301,8 @@ func (a *asker) online(c *cli.Context) error {
 		if err != nil {
 			return fmt.Errorf("opening the record: %w", err)
 		}
-		completer = replay.Record(root, completer, key)
+		a.recorder = replay.Record(root, completer, key)
+		completer = a.recorder
 	}
 	a.model.Completer = completer
 	return nil

@@ -106,11 +106,32 @@ func (p *project) sources(c *cli.Context) error {
 		}
 	}
 	if rev := c.String("base"); rev != "" {
-		if p.opts.Base, err = gitfs.Open(p.dir, rev); err != nil {
-			return misused("", "--base: %v", err)
+		if p.opts.Base, err = base(p.dir, rev); err != nil {
+			return err
 		}
 	}
 	return p.output(c.String("out"))
+}
+
+// base is the project's tree in a revision; an empty one where the revision has
+// no such project yet, which then has no guardrails either.
+func base(dir, rev string) (fs.FS, error) {
+	tree, err := gitfs.Open(dir, rev)
+	if errors.Is(err, fs.ErrNotExist) {
+		return empty{}, nil
+	}
+	var e *gitfs.Error
+	if errors.As(err, &e) {
+		return nil, misused(e.Hint, "--base %s: %s", rev, e.Message)
+	}
+	return tree, err
+}
+
+// empty is a file system without files.
+type empty struct{}
+
+func (empty) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
 // settingsTree is where the model's settings are read: the base revision, if one

@@ -51,11 +51,11 @@ const (
 		"# What each intent was read as. After a merge conflict here, run kubeteus compile.\n"
 )
 
-// Digest is what makes an entry fresh: the statement, its namespace, and the
-// settings that bear on its meaning.
-func Digest(statement, namespace string, settings ...string) string {
+// Digest is what makes an entry fresh: the statement, its namespace, and those
+// of the set's earlier statements that it looks back to (Context).
+func Digest(statement, namespace string, before ...string) string {
 	h := sha256.New()
-	for _, s := range append([]string{statement, namespace}, settings...) {
+	for _, s := range append([]string{statement, namespace}, before...) {
 		_ = binary.Write(h, binary.BigEndian, uint64(len(s))) // a hash never fails
 		h.Write([]byte(s))
 	}

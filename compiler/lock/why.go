@@ -29,7 +29,10 @@ const (
 type Want struct {
 	Set, Intent          string
 	Statement, Namespace string
+	Before               []string // what of the set's earlier statements it depends on: Context
 }
+
+func (w Want) digest() string { return Digest(w.Statement, w.Namespace, w.Before...) }
 
 // Verdict is how one intent stands to the lock. Reasons say why it is not fresh,
 // Entry is nil where it is missing.
@@ -68,7 +71,7 @@ func (f *File) Verdicts(wants []Want) []Verdict {
 
 // stands compares an intent with its own entry.
 func (w Want) stands(e Entry, wants []Want) (State, []string) {
-	digest := Digest(w.Statement, w.Namespace)
+	digest := w.digest()
 	switch {
 	case e.Fresh(digest):
 		return Fresh, nil
@@ -76,14 +79,17 @@ func (w Want) stands(e Entry, wants []Want) (State, []string) {
 		return Stale, []string{"the lock records no rules for it"}
 	}
 	for _, n := range candidates(e, wants) {
-		if n != w.Namespace && Digest(w.Statement, n) == e.Digest {
+		if n != w.Namespace && Digest(w.Statement, n, w.Before...) == e.Digest {
 			return Stale, []string{fmt.Sprintf("the namespace of its intent set was %s and is %s now", quoted(n), quoted(w.Namespace))}
 		}
 	}
 	for _, other := range wants {
-		if Digest(other.Statement, other.Namespace) == e.Digest {
+		if other.digest() == e.Digest {
 			return Stale, []string{fmt.Sprintf("the lock records the statement that is %s/%s now", other.Set, other.Intent)}
 		}
+	}
+	if len(w.Before) > 0 {
+		return Stale, []string{"the statement, or an earlier one that it looks back to, changed since it was recorded"}
 	}
 	return Stale, []string{"the statement changed since it was recorded"}
 }
@@ -97,7 +103,7 @@ func quoted(namespace string) string {
 
 // missing says what is known of an intent that has no entry.
 func (w Want) missing(f *File) []string {
-	digest := Digest(w.Statement, w.Namespace)
+	digest := w.digest()
 	for _, e := range f.Entries {
 		if e.Fresh(digest) {
 			return []string{fmt.Sprintf("the lock has no entry of this name; it records the same statement as %s/%s", e.Set, e.Intent)}

@@ -24,9 +24,9 @@ func TestVerdicts(t *testing.T) {
 		{Set: "s", Intent: "gone", Digest: Digest("renamed", "shop"), Rules: rules},
 	}}
 	wants := []Want{
-		{"s", "fresh", "web to db", "shop"}, {"s", "statement", "web to db!", "shop"}, {"s", "namespace", "n", "shop"},
-		{"s", "nested", "n", "shop"}, {"s", "none", "none", "shop"}, {"s", "empty", "e", "shop"}, {"s", "swapped", "other", "shop"},
-		{"s", "new", "renamed", "shop"}, {"t", "newer", "never seen", ""},
+		{"s", "fresh", "web to db", "shop", nil}, {"s", "statement", "web to db!", "shop", nil}, {"s", "namespace", "n", "shop", nil},
+		{"s", "nested", "n", "shop", nil}, {"s", "none", "none", "shop", nil}, {"s", "empty", "e", "shop", nil}, {"s", "swapped", "other", "shop", nil},
+		{"s", "new", "renamed", "shop", nil}, {"t", "newer", "never seen", "", nil},
 	}
 	want := []struct {
 		intent string
