@@ -8,10 +8,11 @@ import (
 
 // back are words that may stand for what an earlier statement said. Those of
 // leading do so among a statement's first words; further on they are about what
-// the statement itself has named.
+// the statement itself has named. Those of joining carry a statement on.
 var (
 	back    = []string{"it", "itself", "they", "them", "themselves", "these", "those", "this", "that", "such", "same", "latter", "former", "ones", "both", "either"}
-	leading = []string{"its", "their", "there", "else", "other", "others", "rest", "and", "also", "but", "except"}
+	leading = []string{"its", "their", "there", "else", "other", "others", "rest"}
+	joining = []string{"and", "also", "but", "except"} // the first word alone
 )
 
 const first = 3 // words that leading is looked for in
@@ -36,5 +37,6 @@ func looksBack(statement string) bool {
 	in := func(list []string) func(string) bool {
 		return func(w string) bool { return slices.Contains(list, w) }
 	}
-	return slices.ContainsFunc(words, in(back)) || slices.ContainsFunc(words[:min(first, len(words))], in(leading))
+	return slices.ContainsFunc(words, in(back)) || slices.ContainsFunc(words[:min(first, len(words))], in(leading)) ||
+		slices.ContainsFunc(words[:min(1, len(words))], in(joining))
 }

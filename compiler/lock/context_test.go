@@ -19,6 +19,8 @@ func TestContext(t *testing.T) {
 	}{
 		{plain, []string{it, these}, nil},
 		{inside, []string{plain}, nil},
+		{"Only web and job may reach db.", []string{plain}, nil},
+		{"But job may reach db.", []string{plain}, []string{plain}},
 		{it, nil, nil},
 		{it, []string{plain}, []string{plain}},
 		{these, []string{plain, inside}, []string{inside}},
