@@ -331,7 +331,17 @@ func (e *evidence) usesPort(p ir.Port) bool {
 
 // writesLabel says whether the statement has the label as people write labels.
 func (e *evidence) writesLabel(key, value string) bool {
+	pattern := labelPattern(key, value, "!?={1,2}")
+	return pattern != nil && pattern.MatchString(e.s.Statement)
+}
+
+// labelPattern finds a label that is written out, with what may stand between its key
+// and its value, quotes and spaces aside.
+func labelPattern(key, value, between string) *regexp.Regexp {
 	const quote = "[`\"'“”]?"
-	pattern, err := regexp.Compile(`(?i)(^|[^\pL\pN_./-])` + regexp.QuoteMeta(key) + quote + `\s*!?={1,2}\s*` + quote + regexp.QuoteMeta(value) + `($|[^\pL\pN_/-])`)
-	return err == nil && pattern.MatchString(e.s.Statement)
+	p, err := regexp.Compile(`(?i)(?:^|[^\pL\pN_./-])` + regexp.QuoteMeta(key) + quote + `\s*` + between + `\s*` + quote + regexp.QuoteMeta(value) + `(?:$|[^\pL\pN_/-])`)
+	if err != nil {
+		return nil // quoted text always compiles
+	}
+	return p
 }

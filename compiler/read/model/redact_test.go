@@ -112,3 +112,76 @@ func hide(text string, s, hidden *names.Shortlist) string {
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
 }
+
+// TestRedactOdd hides names that are words of the language, of an answer, of other
+// scripts, or stand-ins themselves.
+func TestRedactOdd(t *testing.T) {
+	s := &names.Shortlist{
+		Statement:  "Only the wediso may reach workload, Größe and from-cart on http; not falcon-2, pods labelled access: secretTeam, nor eu.falcon.example.com or fd00:beef::/32. 42 is Falcons' number.",
+		Namespace:  "only",
+		Namespaces: []names.ShortNamespace{{Name: "only", Labels: []string{"access=secretTeam"}}, {Name: "the"}, {Name: "kube-system"}},
+		Workloads: []names.ShortWorkload{
+			{Namespace: "only", Name: "wediso", Labels: []string{"app.kubernetes.io/name=wediso", "access=secretTeam", "Access=SECRETTEAM"}, Ports: []string{"http 8080/TCP", "tcp 9/TCP"}, Services: []string{"falcon-front http 80/TCP, tcp 9/UDP"}},
+			{Namespace: "only", Name: "workload"}, {Namespace: "the", Name: "Größe", Kind: "StatefulSet"}, {Namespace: "the", Name: "Größe", Kind: "Deployment"},
+			{Namespace: "only", Name: "from-cart"}, {Namespace: "only", Name: "falcon-2"}, {Namespace: "kube-system", Name: "redis-db"}, {Namespace: "only", Name: "falcon-db"}, {Namespace: "only", Name: "42"},
+		},
+		Ports: []string{"http", "tcp", "9"}, Protocols: []string{"TCP"}, Labels: []string{"access=secretTeam", "Access=SECRETTEAM"}, CIDRs: []string{"fd00:beef::/32"}, Domains: []string{"eu.falcon.example.com"},
+		ServiceAccounts: []string{"only/falcon-robot"},
+	}
+	for _, w := range s.Workloads {
+		if k := strings.Index(s.Statement, w.Name); k >= 0 && w.Name != "42" {
+			s.Mentions = append(s.Mentions, names.Mention{Start: k, End: k + len(w.Name), Workloads: []string{w.Ref()}, Strong: true})
+		}
+	}
+	hidden, mask := model.Redact(s)
+	r := model.Prompt(hidden)
+	for _, name := range []string{"wediso", "Größe", "falcon", "Falcon", "secretTeam", "SECRETTEAM", "cart", "redis-db", "kube-system", "robot", "access", `"only`, `"the"`, "workload,", "only/workload"} {
+		for _, text := range []string{r.Messages[1].Content, string(r.Schema)} {
+			if strings.Contains(text, name) {
+				t.Errorf("%s is sent: %s", name, text)
+			}
+		}
+	}
+	for _, keep := range []string{"/TCP", "/UDP", "8080", "fd00:beef::/32", "-front", ".com", "StatefulSet ", "and ", "Only the "} {
+		if !strings.Contains(r.Messages[1].Content, keep) {
+			t.Errorf("%q is gone: %s", keep, r.Messages[1].Content)
+		}
+	}
+	for i, w := range s.Workloads {
+		text := to(`{"workload":"` + hidden.Workloads[i].Ref() + `"}`)
+		text = strings.ReplaceAll(text, "yard/crane", hidden.Workloads[0].Ref())
+		a, problems := model.Decode(mask.Restore(text), s)
+		if len(problems) > 0 || a.Rules[0].Allow.To[0].Name != w.Name || a.Rules[0].Allow.To[0].Namespace != w.Namespace || a.Rules[0].Allow.To[0].Type != w.Kind {
+			t.Errorf("%s: %s", text, messages(problems))
+		}
+	}
+	for i, l := range s.Labels {
+		if got := mask.Restore(hidden.Labels[i]); got != l {
+			t.Errorf("%s became %s, which is %s", l, hidden.Labels[i], got)
+		}
+	}
+	again, _ := model.Redact(s)
+	if again.Statement != hidden.Statement {
+		t.Error("stand-ins are not the same twice")
+	}
+}
+
+// TestHide sends no name back in a message, also none that the shortlist lacks.
+func TestHide(t *testing.T) {
+	s := yard()
+	hidden, mask := model.Redact(s)
+	crane := hidden.Workloads[0].Ref()
+	for _, tt := range []struct{ text, want string }{
+		{"yard/crane to yard/store on TCP 5432 passes", crane + " to " + hidden.Workloads[1].Ref() + " on TCP 5432 passes"},
+		{"secret/vault-keeper may reach yard/crane", "hidden/vault-hidden may reach " + crane},
+		{`rules[0].from[1].workload: "secret/agent" is no workload of those that are listed; did you mean "yard/crane"?`, `rules[0].from[1].workload: "hidden/hidden" is no workload of those that are listed; did you mean "` + crane + `"?`},
+		{"traffic to every pod of namespace secret is blocked", "traffic to every pod of namespace hidden is blocked"},
+		{"pods of namespaces secret, agents and spies, with 10.0.0.1 and port 8000-8010", "pods of namespaces hidden, hidden and hidden, with 10.0.0.1 and port 8000-8010"},
+		{"pods labelled clearance=top", "pods labelled hidden=hidden"},
+		{"nothing listens on port 5432 of the store", "nothing listens on port 5432 of the " + mask.Hide("store")},
+	} {
+		if got := mask.Hide(tt.text); got != tt.want {
+			t.Errorf("%s\n got %s\nwant %s", tt.text, got, tt.want)
+		}
+	}
+}

@@ -49,11 +49,19 @@ func (m *Mask) edits(s *names.Shortlist) []edit {
 // written are the places where labels, domains and service accounts are written out.
 func (m *Mask) written(s *names.Shortlist) []edit {
 	var out []edit
+	for _, l := range slices.Concat(s.Labels, s.NamespaceLabels) {
+		key, value, ok := strings.Cut(l, "=")
+		if pattern := labelPattern(key, value, "[:=]{1,2}"); ok && pattern != nil {
+			for _, at := range pattern.FindAllStringIndex(s.Statement, -1) {
+				out = append(out, edit{start: at[0], end: at[1]})
+			}
+		}
+	}
 	lower := strings.ToLower(s.Statement)
 	if len(lower) != len(s.Statement) {
-		return nil // a letter whose lower case is longer: offsets would not fit
+		return out // a letter whose lower case is longer: offsets would not fit
 	}
-	for _, name := range slices.Concat(s.Labels, s.NamespaceLabels, s.Domains, s.ServiceAccounts) {
+	for _, name := range slices.Concat(s.Domains, s.ServiceAccounts) {
 		name = strings.ToLower(name)
 		for at := 0; len(partsOf(name)) > 1; {
 			k := strings.Index(lower[at:], name)
@@ -180,35 +188,40 @@ func (m *Mask) restored(word string) string {
 	return word
 }
 
-// nouns stand before the name of something in the compiler's messages.
-var nouns = wordSet("namespace namespaces workload service account labelled labels called named of but and or")
+// announcing words stand before the name of something in the compiler's messages.
+var announcing = wordSet("namespace namespaces workload account labelled called named")
+
+// fixed words are those of an answer and of messages that look like names.
+var fixed = wordSet(`explanation outcome question rules from to ports about close subject scope except firm dns auto keep peers workload pods_in pods in not_in not namespace_labels namespace labels minus
+	service_account service account cidr without domain entity world host kube apiserver api server cluster anybody ingress controller egress tcp udp sctp icmp`)
 
 // Hide replaces names in a message of the compiler before it is sent back. Names of
 // the shortlist become their stand-ins. A message can name what is not in the
 // shortlist: a word in quotes, one with a slash, dash, dot or equals sign in it, and
-// one behind a noun that announces a name become "hidden" where nothing is known of
+// one behind a word that announces a name become "hidden" where nothing is known of
 // them.
 func (m *Mask) Hide(text string) string {
 	var out []string
-	before := ""
+	announced, listed := false, false
 	for field := range strings.FieldsSeq(text) {
-		bare := strings.Trim(field, `.,:;()`)
-		inner := strings.Trim(bare, `"'`+"`")
-		nameLike := inner != bare || strings.ContainsAny(inner, "/=_") || strings.ContainsAny(inner, "-.") && !numeric(strings.NewReplacer("-", "", ".", "").Replace(inner)) || nouns[before]
-		out = append(out, each(field, func(p string) string {
-			lower := strings.ToLower(p)
-			switch s := m.word(p); {
-			case s != p && (nameLike || !binding[lower]):
-				return s
-			case !nameLike || numeric(p) || binding[lower] || purposes[lower] || protocols[p]:
-				return p
-			}
-			return "hidden"
-		}))
-		before = strings.ToLower(inner)
+		bare := strings.Trim(field, ".,:;()")
+		inner := strings.Trim(bare, "\"'`")
+		connects := inner == "and" || inner == "or" || inner == "but"
+		isName := !connects && (announced || inner != bare || strings.ContainsAny(inner, "/=_") || strings.ContainsAny(inner, "-.") && !numeric(strings.NewReplacer("-", "", ".", "").Replace(inner)))
+		out = append(out, each(field, func(p string) string { return m.hidden(p, isName) }))
+		listed, announced = isName, announcing[strings.ToLower(inner)] || connects && listed || isName && strings.HasSuffix(field, ",")
 	}
 	return strings.Join(out, " ")
 }
 
-// protocols stay in messages.
-var protocols = wordSet("TCP UDP SCTP ICMP DNS")
+// hidden is one word of a message.
+func (m *Mask) hidden(word string, isName bool) string {
+	lower := strings.ToLower(word)
+	switch s := m.word(word); {
+	case s != word && (isName || !binding[lower]):
+		return s
+	case !isName || numeric(word) || binding[lower] || purposes[lower] || fixed[lower]:
+		return word
+	}
+	return "hidden"
+}

@@ -24,7 +24,7 @@ func wordSet(words string) map[string]bool {
 
 var (
 	// forbidding words say that something does not pass.
-	forbidding = wordSet(`not no never nobody nothing none neither nor noone nowhere cannot without dont doesnt cant shouldnt mustnt isnt arent wont mayn't shant neednt
+	forbidding = wordSet(`not no never nobody nothing none neither nor noone nowhere cannot without dont doesnt cant shouldnt mustnt isnt arent wont shant neednt
 		deny denies denied denying block blocks blocked blocking forbid forbids forbidden forbidding disallow disallows disallowed disallowing
 		refuse refuses refused refusing reject rejects rejected rejecting drop drops dropped dropping ban bans banned banning prohibit prohibits prohibited prohibiting
 		prevent prevents prevented preventing stop stops stopped stopping bar bars barred cut cuts off shut shuts keep keeps kept out away stay stays
