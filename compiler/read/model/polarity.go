@@ -45,28 +45,36 @@ func (e *evidence) polarity(rules []ir.Rule) {
 	says := func(words map[string]bool) bool { return speaks(e.words, words, false) }
 	r := shapeOf(rules)
 	forbids, limits, permits := says(forbidding), says(limiting), permission(e.words)
+	surely := forbidsSurely(e.words)
 	switch {
 	case r.closes && !forbids && !limits:
 		e.refuse("the rules close something, and no word of the statement forbids or restricts anything")
-	case r.closes && !forbids && !r.allows && !r.narrow:
+	case r.closes && !r.allows && !r.narrow && (!forbids || says(onlyWords)):
 		e.refuse("the statement restricts traffic to somebody, and the rules only block: they leave open nothing that it speaks of")
 	case r.closes && !r.allows && !r.narrow && says(exceptions):
 		e.refuse("the statement makes an exception, and the rules make none")
 	case !r.closes && (says(onlyWords) || e.nobodyElse()):
 		e.refuse("the statement says who alone may do something, and the rules close nothing")
-	case !r.closes && forbids && !permits:
+	case !r.closes && surely && !permits:
 		e.refuse("the statement forbids something, and the rules only allow")
 	}
 	must := says(map[string]bool{"must": true}) && !says(negations) // all of it must come from web: from nowhere else
 	if r.excepts && !must && !says(excepting) {
 		e.refuse("the rules make an exception, and no word of the statement does")
 	}
-	if r.allows && forbids && !permits && !limits {
+	if r.allows && surely && !permits && !limits {
 		e.refuse("the rules allow something, and the statement only forbids")
 	}
 	e.excepted(rules)
 	e.ends(rules)
 	e.directions(rules)
+}
+
+// forbidsSurely says whether a word forbids that means nothing else.
+func forbidsSurely(ts []token) bool {
+	return speaks(ts, halfway, false) && speaks(ts, apart, false) || slices.ContainsFunc(ts, func(t token) bool {
+		return forbidding[t.text] && !halfway[t.text] && !apart[t.text] && !t.named
+	})
 }
 
 // permission says whether something is permitted: by a word that no negation stands
@@ -98,12 +106,14 @@ func (e *evidence) nobodyElse() bool {
 
 // excepted holds the parties that the statement takes out of what it says ("everybody
 // but web", "nothing except web") against what the rules do with them: out of what is
-// allowed they are not allowed, and out of what is forbidden they are not blocked.
+// allowed they are not allowed, and out of what is forbidden they are not blocked. A
+// party behind "not" is not allowed either ("web but not mailer").
 func (e *evidence) excepted(rules []ir.Rule) {
 	forbids := speaks(e.words, negations, false) || speaks(e.words, prohibitions, false) || speaks(e.words, onlyWords, false)
 	for _, m := range e.s.Mentions {
 		word, at := e.before(m)
-		if !m.Strong || !excepters[word] && !(word == "but" && at > 0 && anyone[e.words[at-1].text]) {
+		not := word == "not" || word == "nor" || word == "neither"
+		if !m.Strong || !not && !excepters[word] && !(word == "but" && at > 0 && anyone[e.words[at-1].text]) {
 			continue
 		}
 		means := func(p ir.Peer) bool {
@@ -111,10 +121,10 @@ func (e *evidence) excepted(rules []ir.Rule) {
 		}
 		for _, r := range rules {
 			var listed []ir.Peer
-			if a := r.Allow; a != nil && !forbids {
+			if a := r.Allow; a != nil && (not || !forbids) {
 				listed = slices.Concat(a.From, a.To)
 			}
-			if c := r.Close; c != nil && forbids && len(c.Except) == 0 {
+			if c := r.Close; c != nil && !not && forbids && len(c.Except) == 0 {
 				for _, t := range c.Scope {
 					listed = append(listed, t.Peers...)
 				}

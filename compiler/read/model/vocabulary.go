@@ -31,6 +31,9 @@ var (
 		isolate isolates isolated isolating isolation quarantine quarantined segregate segregated segregation close closes closed closing
 		unreachable inaccessible unavailable off-limits private internal-only default-deny deny-all zero-trust zero-egress blacklist blacklisted denylist airgap air-gapped
 		disconnect disconnected disconnecting remove revoke cease hide hidden shield shielded invisible blind seal sealed lock locks locked lockdown`)
+	// halfway words forbid only beside one of the others: "keep web out", not "reach out".
+	halfway = wordSet("keep keeps stay stays cut cuts shut shuts lock locks locked close closes closing hold holds")
+	apart   = wordSet("out away off down")
 	// limiting words leave something open and close the rest.
 	limiting = wordSet(`only alone solely exclusively exclusive purely strictly just merely sole unless except excepting excepted excluding exclude excludes excluded besides barring save
 		but other others else rest apart aside beyond outside restrict restricts restricted restricting restriction limit limits limited limiting confine confines confined
@@ -46,7 +49,7 @@ var (
 		should must shall will need needs want wants receive receives send sends read reads write writes get gets still continue continues fine ok welcome available
 		whitelist whitelisted allowlist allowlisted free add create`)
 	// onlyWords close what they do not name, whatever else the statement says.
-	onlyWords = wordSet("only solely exclusively alone")
+	onlyWords = wordSet("only solely exclusively alone sole")
 	// exceptions are words that mean nothing else.
 	exceptions = wordSet("except excepting excluding besides barring")
 	// excepters stand before who is no part of what was said.
