@@ -11,11 +11,15 @@ import (
 type shape struct {
 	allows, closes bool
 	excepts        bool // some Close has an exception
+	others         bool // somebody is meant by the namespaces that they are not in
 	narrow         bool // some Close leaves somebody out, by an exception or by how it names its parties
 }
 
 func shapeOf(rules []ir.Rule) shape {
 	var s shape
+	for _, p := range usesOf(rules).peers {
+		s.others = s.others || p.In != nil && len(p.In.Not) > 0 || len(p.Minus) > 0
+	}
 	for _, r := range rules {
 		if r.Allow != nil {
 			s.allows = true
@@ -66,8 +70,24 @@ func (e *evidence) polarity(rules []ir.Rule) {
 		e.refuse("the rules allow something, and the statement only forbids")
 	}
 	e.excepted(rules)
+	if e.otherNamespaces() && !r.others && !r.narrow {
+		e.refuse("the statement speaks of other namespaces, and the rules do not tell them from its own")
+	}
 	e.ends(rules)
 	e.directions(rules)
+}
+
+// otherNamespaces says whether the statement speaks of namespaces other than one.
+func (e *evidence) otherNamespaces() bool {
+	for i := 1; i < len(e.words); i++ {
+		switch a, b := e.words[i-1].text, e.words[i].text; a {
+		case "other", "another", "different":
+			if b == "namespace" || b == "namespaces" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // forbidsSurely says whether a word forbids that means nothing else.
@@ -140,6 +160,9 @@ func (e *evidence) excepted(rules []ir.Rule) {
 // describes, against words that speak of one direction alone.
 func (e *evidence) ends(rules []ir.Rule) {
 	out, in := speaks(e.words, outward, false), speaks(e.words, inward, false)
+	if out && in {
+		e.bothEnds(rules)
+	}
 	if out == in {
 		return
 	}
@@ -157,9 +180,37 @@ func (e *evidence) ends(rules []ir.Rule) {
 	}
 }
 
+// bothEnds holds rules that close one end only against a statement of both.
+func (e *evidence) bothEnds(rules []ir.Rule) {
+	var ends []ir.End
+	for _, r := range rules {
+		if c := r.Close; c != nil {
+			ends = append(ends, c.End)
+		}
+		if a := r.Allow; a != nil {
+			ends = append(ends, a.About)
+		}
+	}
+	for _, end := range []ir.End{ir.Ingress, ir.Egress} {
+		if !slices.Contains(ends, end) && shapeOf(rules).closes {
+			e.refuse("the statement speaks of ingress and of egress, and no rule is about %s", end)
+		}
+	}
+}
+
 // directions holds who reaches whom against the order of words, where a statement
 // names two workloads and its words leave no doubt about which is the source.
 func (e *evidence) directions(rules []ir.Rule) {
+	if a, b, ok := e.eachOther(); ok {
+		var flows []flow
+		for _, r := range rules {
+			flows = append(flows, flowsOf(r)...)
+		}
+		if len(flows) > 0 && !(slices.Contains(flows, flow{a, b}) && slices.Contains(flows, flow{b, a})) {
+			e.refuse("the statement is about %s and %s in both directions, and the rules are about one", a, b)
+		}
+		return
+	}
 	source, destination, ok := e.direction()
 	if !ok {
 		return
@@ -207,20 +258,43 @@ func refOf(p ir.Peer) string {
 	return names.ShortWorkload{Namespace: p.Namespace, Name: p.Name, Kind: p.Type}.Ref()
 }
 
-// direction returns the two workloads of a statement that names no others, source
-// first.
-func (e *evidence) direction() (source, destination string, ok bool) {
+// two returns the mentions of the workloads of a statement that names two.
+func (e *evidence) two() []names.Mention {
 	var at []names.Mention
 	for _, m := range e.s.Mentions {
 		if !m.Strong || len(m.Workloads) == 0 {
 			continue
 		}
-		if len(m.Workloads) != 1 || slices.ContainsFunc(at, func(o names.Mention) bool { return o.Workloads[0] == m.Workloads[0] }) {
-			return "", "", false
+		if len(m.Workloads) != 1 || len(at) == 2 || slices.ContainsFunc(at, func(o names.Mention) bool { return o.Workloads[0] == m.Workloads[0] }) {
+			return nil
 		}
 		at = append(at, m)
 	}
-	if len(at) != 2 || speaks(e.words, mutual, false) {
+	if len(at) != 2 {
+		return nil
+	}
+	return at
+}
+
+// eachOther returns two workloads between which something passes or does not.
+func (e *evidence) eachOther() (a, b string, ok bool) {
+	at := e.two()
+	if at == nil {
+		return "", "", false
+	}
+	between, _ := e.before(at[0])
+	each := false
+	for i := 1; i < len(e.words); i++ {
+		each = each || e.words[i-1].text == "each" && e.words[i].text == "other"
+	}
+	return at[0].Workloads[0], at[1].Workloads[0], each || between == "between"
+}
+
+// direction returns the two workloads of a statement that names no others, source
+// first.
+func (e *evidence) direction() (source, destination string, ok bool) {
+	at := e.two()
+	if at == nil || speaks(e.words, mutual, false) {
 		return "", "", false
 	}
 	first, _ := e.before(at[0])

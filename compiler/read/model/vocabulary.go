@@ -106,6 +106,7 @@ type need struct {
 }
 
 var needed = []need{
+	{[]string{"external"}, []ir.PeerKind{ir.World, ir.Anybody, ir.Domain, ir.CIDR, ir.IngressController}},
 	{[]string{"internet"}, []ir.PeerKind{ir.World, ir.Anybody, ir.Domain, ir.CIDR, ir.IngressController}},
 	{[]string{"outsiders"}, []ir.PeerKind{ir.World, ir.IngressController}},
 	{[]string{"outside", "world"}, []ir.PeerKind{ir.World, ir.Domain, ir.CIDR, ir.IngressController}},
