@@ -114,7 +114,7 @@ func key(d policy.Document) string {
 func fault(err error) (field, message string) {
 	var v *openapierrors.Validation
 	if !errors.As(err, &v) {
-		return "", err.Error()
+		return "", cut(err.Error())
 	}
 	field = strings.TrimPrefix(v.Name, ".") // "." is how the validator writes a field of the root
 	switch v.Code() {
@@ -127,6 +127,6 @@ func fault(err error) (field, message string) {
 	case openapierrors.RequiredFailCode:
 		return field, cut(field) + ": required value"
 	default:
-		return field, cut(field) + ": " + strings.TrimPrefix(v.Error(), v.Name+" in "+v.In+" ")
+		return field, cut(field) + ": " + cut(strings.TrimPrefix(v.Error(), v.Name+" in "+v.In+" "))
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -249,12 +250,18 @@ func (s *server) create(t *testing.T, namespace string, data []byte) verdict {
 	}
 	var status struct {
 		Message string
-		Details struct{ Causes []struct{ Field string } }
+		Details struct {
+			Name   string
+			Causes []struct{ Field string }
+		}
 	}
 	if err := json.Unmarshal(answer, &status); err != nil {
 		t.Fatalf("%d %s: %v", code, answer, err)
 	}
 	v.Words = status.Message
+	if name := status.Details.Name; bytes.Contains(data, []byte("generateName")) && !bytes.Contains(data, []byte(name)) {
+		v.Words = strings.ReplaceAll(v.Words, name, "GENERATED") // another one each time
+	}
 	for _, c := range status.Details.Causes {
 		v.Fields = append(v.Fields, c.Field)
 	}

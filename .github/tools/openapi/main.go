@@ -121,7 +121,7 @@ func resolve(schema any, components map[string]any, open []string) (any, error) 
 			return resolve(parts[0], components, open)
 		}
 		if s["format"] == "int-or-string" { // said as oneOf, of which a validator cannot say what is wrong
-			return map[string]any{"format": "int-or-string", "type": []string{"integer", "string"}}, nil
+			return map[string]any{"type": []string{"integer", "string"}}, nil
 		}
 		return object(s, components, open)
 	}
