@@ -185,3 +185,38 @@ func TestHide(t *testing.T) {
 		}
 	}
 }
+
+func FuzzRedact(f *testing.F) {
+	f.Add("Only web may reach redis cart, not WEB's api.example.com.", "web", "redis-cart", "app=web")
+	f.Add("ſK İ ẞ the \xff\xfe web", "ſ", "\xff", "=")
+	f.Add("a a a", "a", "a", "a")
+	f.Fuzz(func(t *testing.T, statement, one, two, label string) {
+		if len(statement)+len(one)+len(two)+len(label) > 2000 {
+			return
+		}
+		s := &names.Shortlist{Statement: statement, Namespace: one, Namespaces: []names.ShortNamespace{{Name: one, Labels: []string{label}}},
+			Workloads: []names.ShortWorkload{{Namespace: one, Name: two, Labels: []string{label}, Services: []string{two + " 80/TCP"}}}, Labels: []string{label}, Domains: []string{two}, Ports: []string{one}}
+		for _, name := range []string{one, two, "a"} {
+			if k := strings.Index(statement, name); k >= 0 && name != "" {
+				s.Mentions = append(s.Mentions, names.Mention{Start: k, End: k + len(name), Workloads: []string{s.Workloads[0].Ref()}, Namespaces: []string{one}, Strong: len(name)%2 == 0})
+			}
+		}
+		hidden, mask := model.Redact(s)
+		for _, m := range hidden.Mentions {
+			if m.Start < 0 || m.Start > m.End || m.End > len(hidden.Statement) {
+				t.Fatalf("mention [%d, %d) of %q", m.Start, m.End, hidden.Statement)
+			}
+		}
+		for i, l := range s.Labels {
+			if got := mask.Restore(hidden.Labels[i]); got != l && !strings.Contains(l, `\`) {
+				t.Fatalf("label %q became %q, which is %q", l, hidden.Labels[i], got)
+			}
+		}
+		if got := mask.Restore(hidden.Workloads[0].Name); got != two && !strings.Contains(two, `\`) {
+			t.Fatalf("%q became %q, which is %q", two, hidden.Workloads[0].Name, got)
+		}
+		mask.Hide(statement)
+		model.Prompt(hidden)
+		model.Evidence(model.Answer{}, hidden)
+	})
+}
