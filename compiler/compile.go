@@ -185,6 +185,7 @@ func (r *Result) validate(ctx context.Context, _ Options) error {
 		r.add(validate.Encoded(path.Join(r.Overlay, f.Path), f.Data))
 	}
 	r.add(validate.Objects(r.Inventory, r.Policies))
+	r.add(validate.Matching(r.Inventory, r.Policies))
 	return r.ruled(ctx)
 }
 
