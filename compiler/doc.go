@@ -8,14 +8,25 @@
 //	load      manifests, kustomizations, snapshot  ->  inventory.Inventory
 //	read      statement (or the lock)              ->  []ir.Rule, by name
 //	          ir.Link binds the rules to the inventory and adds what they imply
-//	lower     ir.Program                           ->  []policy.Object
-//	validate  each object alone, as the API server would
-//	verify    all objects together do what the rules want, and no more
+//	lower     ir.Program                           ->  []policy.Object, encoded
+//	validate  each object alone: schema, what the API server checks, what it
+//	          matches, and the embedded rules of package rego
+//	verify    all objects together do what the rules want, and no more; then the
+//	          declared connections, the expectations, and the user's guardrails
 //	emit      the overlay and the lock, on disk or as a difference
 //	report    what people and programs read
 //
 // The model or the reader proposes, code decides: whatever a reader returns is
 // linked, lowered, validated and proven like any other untrusted input.
+//
+// # Reading with a model
+//
+// A statement that the lock does not know goes to package read/repair, which
+// shortlists what it can be about (names), asks (read/model renders and decodes,
+// read/openai speaks to servers, read/cache and read/replay stand before it), has
+// the answer judged by judge.go, and sends findings back. The embedded reader
+// votes, by meaning: differ.go of package verify compares what two readings want
+// of every flow.
 //
 // # The packages
 //
@@ -38,6 +49,27 @@
 //   - The embedded reader takes part as a voter even under --locked: it opens no
 //     connection, and a lock entry that says something else than the statement
 //     is an error there too.
+//   - A model's answer is compared with the embedded reader's before anything else
+//     is asked of it. Where both mean the same, the embedded reader's form is what
+//     is recorded, so that the lock does not depend on the model. Where they
+//     differ, the statement is ambiguous: an answer is never repaired into
+//     agreeing.
+//   - Where the embedded reader does not understand the statement, an answer has to
+//     show that it is about it: everything it names has a word in the statement,
+//     everything that the statement names is used, and allowing and forbidding
+//     follow its words (read/model, evidence.go). That refuses some right answers.
+//   - Statements that give orders to their reader are refused before a model sees
+//     them.
+//   - Two readings are the same if section 4.2 gives one verdict for every flow,
+//     alone and beside a statement that allows everything: the first alone would
+//     take a firm Close for a soft one.
+//   - An entry of the lock is stale, too, when an earlier statement changed that
+//     its own looks back to ("these pods"). One that a model read carries a seal,
+//     since git can merge two such entries into a third without a conflict.
+//   - A statement that no server answered is an error on the intent, and the run
+//     ends with exit code 1, not 3: it could not run.
+//   - Guardrails see what passes on any dataplane, whether its ipBlocks match pods
+//     or not.
 //   - An intent set's soft closes yield only to Allows of the same set (4.2), so
 //     two sets that open one workload contradict each other, and say so.
 //   - "Every pod" without a namespace means the set's namespace where it is what a

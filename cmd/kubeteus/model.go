@@ -163,10 +163,13 @@ func dumpPrompts(c *cli.Context, p *project, a *asker) error {
 		return err
 	}
 	w := c.App.Writer
-	for _, r := range requests {
+	for i, r := range requests {
 		url, body := a.client.Body(r)
 		fmt.Fprintf(w, "# %s\nPOST %s\n%s\n", report.Escape(r.Intent), report.Escape(url), body)
 		for _, m := range r.Messages {
+			if i > 0 && m.Role == "system" {
+				continue // the same for every statement
+			}
 			fmt.Fprintf(w, "\n## %s, as text\n", report.Escape(m.Role))
 			for line := range strings.Lines(m.Content) {
 				fmt.Fprintln(w, report.Escape(strings.TrimRight(line, "\r\n")))
