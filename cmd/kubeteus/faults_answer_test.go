@@ -222,3 +222,31 @@ func untold(f fault) fault {
 	}
 	return f
 }
+
+// TestModelTextInReport: the report for people escapes a model's texts as the
+// diagnostics do.
+func TestModelTextInReport(t *testing.T) {
+	t.Setenv("KUBETEUS_API_KEY", faultKey)
+	hostile := "[one](http://evil.example) \x1b[31m\x1b]8;;http://evil.example\x07 \u202e\r\n::error::x"
+	for name, text := range map[string]string{
+		"question": asks("ambiguous", hostile),
+		"name":     strings.ReplaceAll(right[permit], "shop/ledger", `shop/led\u001b[31mger\u202e\r\n::error::x`),
+		"key":      strings.Replace(right[permit], `"question"`, `"\u001b[31m\u202e\r\n::error::x":1,"question"`, 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := fault{script: answering(text), flags: []string{"--format", "text"}}
+			r, err := f.play(t.TempDir())
+			if err != nil || r.code != exitRejected {
+				t.Fatalf("exit %d, %v: %s", r.code, err, r.stderr)
+			}
+			for what, out := range map[string]string{"stdout": r.stdout, "stderr": r.stderr} {
+				if strings.ContainsAny(out, "\x1b\x07\r\u202e") || strings.Contains(out, "\n::") {
+					t.Errorf("%s: %q", what, out)
+				}
+				if !strings.Contains(out, `\u{1b}`) && !strings.Contains(out, `\x1b`) {
+					t.Errorf("%s does not show what was said: %s", what, out)
+				}
+			}
+		})
+	}
+}
