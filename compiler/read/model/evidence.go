@@ -38,6 +38,7 @@ func Evidence(a Answer, s *names.Shortlist) []Problem {
 	e.reasons()
 	e.omissions()
 	e.polarity(a.Rules)
+	e.roles(a.Rules)
 	return e.problems[:min(len(e.problems), maxProblems)]
 }
 
@@ -117,6 +118,9 @@ func (e *evidence) reasons() {
 	spoken := map[string]bool{}
 	home := map[string]bool{e.s.Namespace: true}
 	for _, m := range e.s.Mentions {
+		if e.idle(m) {
+			continue
+		}
 		for _, ref := range m.Workloads {
 			spoken[ref] = true
 			if m.Strong || slices.Contains(e.uses.workloads, ref) {

@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -61,7 +62,7 @@ const (
 )
 
 func allows(from, to, ports string) string {
-	return `{"from":[` + from + `],"to":[` + to + `],"ports":` + list(ports) + `,"about":"none"}`
+	return `{"from":[` + from + `],"to":[` + to + `],"ports":` + list(ports) + `,"about":"ingress"}`
 }
 
 func list(items string) string {
@@ -79,7 +80,7 @@ func traffic(peers, ports string) string {
 }
 
 func closes(end, subject, scope, except string) string {
-	return `{"close":"` + end + `","subject":[` + subject + `],"scope":` + scope + `,"except":` + except + `,"firm":true,"dns":"auto"}`
+	return `{"close":"` + end + `","subject":[` + subject + `],"scope":` + scope + `,"except":` + except + `,"firm":` + strconv.FormatBool(scope != "null" || except != "null") + `,"dns":"auto"}`
 }
 
 // TestEvidence holds answers against statements, both ways: an empty want is an

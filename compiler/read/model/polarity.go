@@ -59,7 +59,7 @@ func (e *evidence) polarity(rules []ir.Rule) {
 		e.refuse("the statement makes an exception, and the rules make none")
 	case !r.closes && (says(onlyWords) || e.nobodyElse()):
 		e.refuse("the statement says who alone may do something, and the rules close nothing")
-	case !r.closes && surely && !permits:
+	case !r.closes && surely && !permitsPlainly(e.words):
 		e.refuse("the statement forbids something, and the rules only allow")
 	}
 	must := says(map[string]bool{"must": true}) && !says(negations) // all of it must come from web: from nowhere else
@@ -99,13 +99,19 @@ func forbidsSurely(ts []token) bool {
 
 // permission says whether something is permitted: by a word that no negation stands
 // before in its clause, nor behind it.
-func permission(ts []token) bool {
+func permission(ts []token) bool { return permittedBy(ts, permitting) }
+
+// permitsPlainly says the same by words that mean nothing else: "we hate to see web
+// reach db" permits nothing.
+func permitsPlainly(ts []token) bool { return permittedBy(ts, plainly) }
+
+func permittedBy(ts []token, words map[string]bool) bool {
 	for len(ts) > 0 {
 		n := 1
 		for n < len(ts) && ts[n].start <= ts[n-1].end+1 && !clauses[ts[n].text] { // else a comma or a stop stands between
 			n++
 		}
-		if speaks(ts[:n], permitting, false) && !speaks(ts[:n], negations, false) && !speaks(ts[:n], prohibitions, false) {
+		if speaks(ts[:n], words, false) && !speaks(ts[:n], negations, false) && !speaks(ts[:n], prohibitions, false) {
 			return true
 		}
 		ts = ts[n:]
@@ -300,10 +306,14 @@ func (e *evidence) direction() (source, destination string, ok bool) {
 	first, _ := e.before(at[0])
 	second, _ := e.before(at[1])
 	var between []token
-	for _, t := range e.words {
-		if t.start >= at[0].End && t.end <= at[1].Start {
-			between = append(between, t)
+	for i, t := range e.words {
+		if t.start < at[0].End || t.end > at[1].Start {
+			continue
 		}
+		if (t.text == "gets" || t.text == "get") && i+1 < len(e.words) && (e.words[i+1].text == "at" || e.words[i+1].text == "to" || e.words[i+1].text == "into") {
+			t.text = "reaches"
+		}
+		between = append(between, t)
 	}
 	a, b := at[0].Workloads[0], at[1].Workloads[0]
 	switch {
@@ -315,7 +325,7 @@ func (e *evidence) direction() (source, destination string, ok bool) {
 		return b, a, true
 	case (first == "from" || first == "to" || first == "by" || first == "of") || second == "from" || second == "by":
 		return "", "", false
-	case speaks(between, acts, false) && !speaks(e.words, suffers, false):
+	case speaks(between, acts, false) && !speaks(between, suffers, false):
 		return a, b, true
 	}
 	return "", "", false

@@ -48,6 +48,10 @@ var (
 		open opens opened expose exposes exposed accept accepts accepted reach reaches reachable access accesses accessible talk talks speak speaks call calls connect connects use uses
 		should must shall will need needs want wants receive receives send sends read reads write writes get gets still continue continues fine ok welcome available
 		whitelist whitelisted allowlist allowlisted free add create`)
+	// plainly are those of them that are no mere verbs of reaching.
+	plainly = wordSet(`may can could might allow allows allowed allowing permit permits permitted permitting let lets letting enable enables enabled able grant grants granted give gives given
+		open opens opened expose exposes exposed accept accepts accepted reachable accessible should must shall will need needs want wants still continue continues fine ok okay welcome available
+		whitelist whitelisted allowlist allowlisted free add create`)
 	// onlyWords close what they do not name, whatever else the statement says.
 	onlyWords = wordSet("only solely exclusively alone sole")
 	// exceptions are words that mean nothing else.
@@ -73,7 +77,8 @@ var (
 		prohibit prohibits hide shield protect protects separate separated segregate cut restrict disconnect away out refuse refuses reject rejects read reads reading pull pulls pulling
 		fetch fetches fetching download downloads get gets getting consume consumes load loads`)
 	// acts are verbs whose subject opens the connection.
-	acts = wordSet("reach reaches call calls access talk talks connect connects query queries contact contacts use uses send sends push pushes write writes hit hits invoke invokes speak speaks")
+	acts = wordSet(`reach reaches reaching call calls calling access accesses accessing talk talks talking connect connects connecting query queries querying contact contacts contacting
+		use uses using send sends sending push pushes pushing write writes writing hit hits hitting invoke invokes invoking speak speaks speaking`)
 	// suffers are words after which the subject may be the one that is reached.
 	suffers = wordSet(`accept accepts accepted receive receives received receiving listen listens serve serves reachable accessible available exposed expose exposes open opens opened be is are by from
 		get gets allow allows let lets only whom which that who via through`)

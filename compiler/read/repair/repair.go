@@ -155,9 +155,25 @@ func instructions(l diag.List) diag.List {
 	return slices.DeleteFunc(slices.Clone(l), func(d diag.Diagnostic) bool { return d.ID != diag.ReadInstruction })
 }
 
+// unanswered is a question that no answer came to, and why the answer before was
+// not taken.
+type unanswered struct {
+	err      error
+	problems []string
+}
+
+func (u *unanswered) Error() string { return u.err.Error() }
+func (u *unanswered) Unwrap() error { return u.err }
+
 // unasked says that no answer came.
 func unasked(q read.Request, err error) diag.Diagnostic {
 	d := diag.Errorf(diag.ReadUnasked, q.Position(0), "the model gave no answer: %v", err)
+	var u *unanswered
+	if errors.As(err, &u) {
+		for _, p := range u.problems {
+			d = d.Relate(diag.Position{File: q.Position(0).File}, "its answer before was not taken: %s", p)
+		}
+	}
 	var e *chat.Error
 	if errors.As(err, &e) && e.Hint != "" {
 		d = d.Hint("%s", e.Hint)
@@ -190,7 +206,7 @@ func (r *reader) converse(ctx context.Context, q *question, index int, s *sample
 	for attempt := 1; ; attempt++ {
 		reply, err := r.Completer.Complete(ctx, request)
 		if err != nil {
-			return err
+			return &unanswered{err, s.problems}
 		}
 		previous := s.answer.Rules
 		if err := r.examine(ctx, q, q.restore(reply.Text), s); err != nil {
