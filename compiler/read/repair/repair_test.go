@@ -147,8 +147,9 @@ func TestTaken(t *testing.T) {
 // taken.
 func TestRepair(t *testing.T) {
 	const flow = "harbour/planner -> harbour/ledger on TCP 5432 is allowed, and should be blocked"
-	s := &scripted{answers: map[int][]string{0: {"Sure!", answer(t, append(allow("crane", "ledger"), allow("crane", "crane")...)), answer(t, allow("crane", "ledger"))}}}
-	r := ask(t, s, unread, repair.Options{}, func(rules []ir.Rule) diag.List {
+	both := []ir.Rule{{Allow: &ir.Allow{From: append(peer("crane"), peer("planner")...), To: peer("ledger"), About: ir.Ingress}}}
+	s := &scripted{answers: map[int][]string{0: {"Sure!", answer(t, append(allow("crane", "ledger"), allow("planner", "ledger")...)), answer(t, both)}}}
+	r := ask(t, s, "What crane and planner want from ledger, they get; may they reach it.", repair.Options{}, func(rules []ir.Rule) diag.List {
 		if len(rules) > 1 {
 			return diag.List{diag.Errorf(diag.VerifyFlow, diag.Position{}, flow), diag.Notef(diag.ReadNote, diag.Position{}, "a note is no problem")}
 		}
