@@ -41,6 +41,10 @@ func (r *Report) filled() *Report {
 			in.Rules[j] = filledRule(rule)
 		}
 		in.Diagnostics = list(in.Diagnostics)
+		in.Attempts = slices.Clone(in.Attempts)
+		for j, a := range in.Attempts {
+			in.Attempts[j] = Attempt{a.Sample, list(a.ReadsAs), list(a.Problems)}
+		}
 	}
 	out.Policies = list(slices.Clone(r.Policies))
 	for i := range out.Policies {
