@@ -154,6 +154,7 @@ func TestRefusalEndsTheRun(t *testing.T) {
 		{"404 path", []scripted.Reply{scripted.HTML(404, "")}, chat.NotFound, 1},
 		{"redirect", []scripted.Reply{scripted.Redirect(307, "https://elsewhere.example/")}, chat.NotFound, 1},
 		{"the key expires", []scripted.Reply{fine, fine, scripted.Error(401, "", "", "expired")}, chat.Unauthorized, 3},
+		{"gone", []scripted.Reply{scripted.Error(500, "", "", "no")}, chat.Server, 8 * 5}, // eight questions, each with its retries
 		// These may be about the question: others may be answered.
 		{"403 later", []scripted.Reply{fine, scripted.HTML(403, "blocked"), fine}, chat.Unauthorized, 10},
 		{"404 later", []scripted.Reply{fine, scripted.HTML(404, ""), fine}, chat.NotFound, 10},

@@ -222,6 +222,7 @@ func (c *Client) Complete(ctx context.Context, r chat.Request) (chat.Reply, erro
 			c.gate.end(f)
 		}
 		if !again {
+			c.gate.missed(f)
 			return chat.Reply{}, f.public()
 		}
 		tries++

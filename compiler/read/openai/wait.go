@@ -55,13 +55,33 @@ type gate struct {
 	until time.Time
 	over  *failure // what every other call would hear too: none is let through
 	used  bool     // some question was answered
+
+	misses int // questions in a row that the server did not answer at all
 }
 
 // served remembers that the server answers this key and knows this model.
 func (g *gate) served() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.used = true
+	g.used, g.misses = true, 0
+}
+
+// patience is how many questions in a row may find nobody before the rest are not
+// asked: as many as are asked side by side by default.
+const patience = 8
+
+// missed counts questions that the server did not answer at all, each after its
+// retries. A server that is gone ends the run: otherwise each of a hundred intents
+// would wait for it again.
+func (g *gate) missed(f *failure) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch f.kind {
+	case chat.Network, chat.Timeout, chat.Server:
+		if g.misses++; g.misses >= patience && g.over == nil {
+			g.over = f
+		}
+	}
 }
 
 // ends says whether every other question would fail like this one: the limit of
