@@ -47,6 +47,8 @@
 //	rules          what each intent was read as: set, intent, statement, and allow
 //	               or close as in kubeteus.lock
 //	inventory      namespaces, workloads, services, and the facts of the cluster
+//	selectedBy     for each place in inventory.workloads, the places in policies
+//	               that select it
 //	reachability   which flows pass once the policies are applied: from and to, each
 //	               {kind, namespace, name, labels} where kind is workload, pods (of
 //	               a namespace, declared by nobody) or outside; ports such as

@@ -349,7 +349,7 @@ func (g *Guardrails) Check(ctx context.Context, in Input) (diag.List, error) {
 	if g == nil || len(g.questions) == 0 {
 		return nil, ctx.Err()
 	}
-	doc, err := document(in)
+	doc, err := document(in, nil)
 	if err == nil && g.edges {
 		doc, err = withEdges(doc, in)
 		if s := new(stopped); errors.As(err, &s) {

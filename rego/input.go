@@ -4,6 +4,7 @@ import (
 	"iter"
 	"net/netip"
 	"strings"
+	"sync"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -72,8 +73,9 @@ type builder struct {
 	policies []*ast.Term
 }
 
-// document is the input of a run, without reachability.
-func document(in Input) (*ast.Term, error) {
+// document is the input of a run, without reachability. Terms are never changed
+// once made, so that runs side by side may share what is known.
+func document(in Input, known *known) (*ast.Term, error) {
 	inv := in.Inventory
 	if inv == nil {
 		inv = inventory.Build(inventory.Inventory{})
@@ -96,7 +98,27 @@ func document(in Input) (*ast.Term, error) {
 	if len(in.Rules) == 0 {
 		rules = ast.ArrayTerm()
 	}
-	return object("target", in.Target, "policies", b.policies, "rules", rules, "inventory", b.inventory()), nil
+	return object("target", in.Target, "policies", b.policies, "rules", rules, "selectedBy", list(b.facts.policiesOf, func(places []int) *ast.Term { return term(places) }), "inventory", known.of(b)), nil
+}
+
+// known keeps the part of the document that is the same for every run over one
+// inventory. A nil one keeps nothing.
+type known struct {
+	mu   sync.Mutex
+	inv  *inventory.Inventory
+	term *ast.Term
+}
+
+func (k *known) of(b *builder) *ast.Term {
+	if k == nil {
+		return b.inventory()
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.inv != b.inv {
+		k.inv, k.term = b.inv, b.inventory()
+	}
+	return k.term
 }
 
 // policy adds one policy to the document.
@@ -194,7 +216,7 @@ func (b *builder) inventory() *ast.Term {
 	workloads := make([]*ast.Term, len(inv.Workloads))
 	for i, w := range inv.Workloads {
 		workloads[i] = object("ref", w.Ref(), "kind", w.Kind, "namespace", w.Namespace, "name", w.Name, "labels", w.Labels, "serviceAccount", w.ServiceAccount,
-			"hostNetwork", w.HostNetwork, "policies", b.facts.policiesOf[i], "servicePorts", b.facts.servicePorts(w),
+			"hostNetwork", w.HostNetwork, "servicePorts", b.facts.servicePorts(w),
 			"ports", list(w.Ports, func(p inventory.Port) *ast.Term {
 				return object("name", p.Name, "number", p.Number, "protocol", p.Protocol)
 			}))

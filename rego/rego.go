@@ -30,6 +30,7 @@ var inputSchema []byte
 type Engine struct {
 	program program
 	rules   []Info
+	known   known
 }
 
 // Info describes a built-in rule. Name is category/rule.
@@ -126,7 +127,7 @@ func (e *Engine) Check(ctx context.Context, in Input) (diag.List, error) {
 	if len(in.Policies)+len(in.InForce) == 0 {
 		return nil, ctx.Err()
 	}
-	doc, err := document(in)
+	doc, err := document(in, &e.known)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the policies for Rego: %w", err)
 	}

@@ -32,7 +32,7 @@ by_name(rule) if {
 # resolves says that some policy lets the workload look up names, or might:
 # whoever opens port 53 to anybody has thought of it.
 resolves(i) if {
-	some p in lib.workload(i).policies
+	some p in input.selectedBy[i]
 	policy := input.policies[p]
 	lib.isolates(policy, "egress")
 	some rule in policy.rules

@@ -16,7 +16,8 @@ policy(rules) := {"key": "a", "selects": [0], "intents": ["s/i"], "spec": {"poli
 
 document(policies, rules) := {
 	"policies": policies, "rules": rules,
-	"inventory": {"workloads": [{"ref": "n/w", "hostNetwork": false, "policies": numbers.range(0, count(policies) - 1)}]},
+	"inventory": {"workloads": [{"ref": "n/w", "hostNetwork": false}]},
+	"selectedBy": [numbers.range(0, count(policies) - 1)],
 }
 
 test_found if {
