@@ -16,6 +16,7 @@ import (
 	"github.com/kubeteus/kubeteus/compiler/load"
 	"github.com/kubeteus/kubeteus/compiler/lock"
 	"github.com/kubeteus/kubeteus/compiler/lower/kubernetes"
+	"github.com/kubeteus/kubeteus/compiler/names"
 	"github.com/kubeteus/kubeteus/compiler/policy"
 	"github.com/kubeteus/kubeteus/compiler/reach"
 	"github.com/kubeteus/kubeteus/compiler/validate"
@@ -81,6 +82,7 @@ type Result struct {
 	recorded   *lock.File // the lock on disk
 	lockBytes  []byte
 	engine     func() (*rego.Engine, error)
+	index      func() *names.Index
 	statements []*statement // in the order of the intents
 }
 

@@ -2,13 +2,16 @@ package compiler
 
 import (
 	"context"
+	"sync"
 
 	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/ir"
 	"github.com/kubeteus/kubeteus/compiler/lock"
+	"github.com/kubeteus/kubeteus/compiler/names"
 	"github.com/kubeteus/kubeteus/compiler/reach"
 	"github.com/kubeteus/kubeteus/compiler/read"
 	"github.com/kubeteus/kubeteus/compiler/read/english"
+	"github.com/kubeteus/kubeteus/compiler/read/repair"
 )
 
 // Vote is what the embedded reader says of a fresh entry.
@@ -32,6 +35,7 @@ type LockState struct {
 	Findings  diag.List // what the embedded reader says of the statement
 	Vote      Vote      // of a fresh entry
 	Flow      string    // on which both readings differ, if the vote is Disagrees
+	Unfounded []string  // what the statement's words do not bear out, if the vote is Abstains
 }
 
 // Lock says how every intent of the project stands to the lock, in the order of
@@ -73,8 +77,10 @@ func Lock(ctx context.Context, o Options) ([]LockState, *Result, error) {
 	return out, r, nil
 }
 
-// stand finds what stands before anything is compiled: the policies in force.
+// stand finds what stands before anything is compiled: the policies in force, and
+// the vocabulary of the inventory, which is made when it is asked for.
 func (r *Result) stand() {
+	r.index = sync.OnceValue(func() *names.Index { return names.New(r.Inventory) })
 	for _, p := range r.Inventory.Policies {
 		r.before = append(r.before, p.Object)
 	}
@@ -96,6 +102,7 @@ func (r *Result) vote(ctx context.Context, reader read.Reader, s *statement, sta
 	case state.State != lock.Fresh:
 	case !understood:
 		state.Vote = Abstains
+		state.Unfounded = repair.Unfounded(r.index(), s.request, state.Entry.Rules)
 	default:
 		state.Vote = Agrees
 		if flow, different := r.differ(s.set, s.intent, state.Entry.Rules, reading.Rules); different {

@@ -16,6 +16,7 @@ func Prompts(ctx context.Context, o Options) ([]chat.Request, *Result, error) {
 	r := prepare(o)
 	var out []chat.Request
 	ask := func(ctx context.Context, o Options) error {
+		r.stand()
 		options := r.repairs(o.Model, english.New(r.Inventory))
 		for _, s := range r.listed() {
 			if s.fresh() {

@@ -82,7 +82,7 @@ func (r *Result) read(ctx context.Context, o Options) error {
 const defaultParallel = 8
 
 func (r *Result) repairs(m *Model, voter read.Reader) repair.Options {
-	return repair.Options{Index: names.New(r.Inventory), Completer: m.Completer, Voter: voter, Reader: m.Reader, Model: m.Name,
+	return repair.Options{Index: r.index(), Completer: m.Completer, Voter: voter, Reader: m.Reader, Model: m.Name,
 		Attempts: m.Attempts, Samples: m.Samples, Budget: m.Budget, Redact: m.Redact}
 }
 
@@ -152,12 +152,7 @@ func (r *Result) readIntent(ctx context.Context, embedded, asked read.Reader, s 
 	}
 	if s.fresh() {
 		s.intent.Rules = s.entry.Rules
-		if diags.HasErrors() {
-			return nil
-		}
-		if flow, different := r.differ(s.set, s.intent, s.entry.Rules, reading.Rules); different {
-			s.diags = diag.List{disagreement(s.intent, reading.Rules, r.LockPath, flow)}
-		}
+		s.diags = r.doubts(s, reading, diags)
 		return nil
 	}
 	s.intent.Rules, s.diags, s.reading = reading.Rules, diags, reading
@@ -165,6 +160,34 @@ func (r *Result) readIntent(ctx context.Context, embedded, asked read.Reader, s 
 	s.entry = lock.Entry{Set: s.intent.Set, Intent: s.intent.Name, Digest: s.digest, Rules: reading.Rules,
 		Reader: p.Reader, Version: p.Version, Model: p.Model, Prompt: p.Prompt, Samples: p.Samples}
 	return nil
+}
+
+// doubts says why a fresh entry is not to be trusted, going by what the embedded
+// reader makes of the statement. Where that abstains, the statement's words have
+// to bear out what is recorded, as those of a model's answer have to.
+func (r *Result) doubts(s *statement, reading read.Reading, diags diag.List) diag.List {
+	if !diags.HasErrors() {
+		if flow, different := r.differ(s.set, s.intent, s.entry.Rules, reading.Rules); different {
+			return diag.List{disagreement(s.intent, reading.Rules, r.LockPath, flow)}
+		}
+		return nil
+	}
+	if orders := repair.Orders(diags); len(orders) > 0 {
+		return orders
+	}
+	return unfounded(s.intent, r.LockPath, repair.Unfounded(r.index(), s.request, s.entry.Rules))
+}
+
+func unfounded(intent *ir.Intent, lockPath string, problems []string) diag.List {
+	if len(problems) == 0 {
+		return nil
+	}
+	d := diag.Errorf(diag.ReadUnfounded, intent.Pos, "%s records a meaning that the statement's words do not bear out: %s", lockPath, problems[0]).
+		Relate(diag.Position{File: lockPath}, "the lock says: %s", words(intent.Rules))
+	for _, p := range problems[1:] {
+		d = d.Relate(diag.Position{File: lockPath}, "and: %s", p)
+	}
+	return diag.List{d.About(intent.Name).Hint("say it in other words, or remove the entry of %q from %s, and run kubeteus compile", intent.Name, lockPath)}
 }
 
 func disagreement(intent *ir.Intent, read []ir.Rule, lockPath, flow string) diag.Diagnostic {

@@ -190,6 +190,9 @@ func (w why) trust(s compiler.LockState) (trusted []string, mend string) {
 // unvoted is about an entry that the embedded reader has nothing to say of.
 func (w why) unvoted(s compiler.LockState, anew string) (trusted []string, mend string) {
 	silent := "the embedded reader does not understand all of the statement: " + firstError(s.Findings)
+	if len(s.Unfounded) > 0 {
+		return append([]string{"no, compile rejects it: the statement's words do not bear it out:"}, s.Unfounded...), "say it in other words; or " + anew
+	}
 	_, of, _ := strings.Cut(s.Entry.Samples, "/")
 	switch {
 	case s.Entry.Reader == "english" || s.Entry.Reader == "":

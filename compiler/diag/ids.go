@@ -41,6 +41,7 @@ const (
 	ReadUnasked     ID = "KT3010" // the model gave no answer
 	ReadAnswer      ID = "KT3011" // no answer of the model was taken
 	ReadTooMany     ID = "KT3012" // what a statement points at is more than a model is told
+	ReadUnfounded   ID = "KT3013" // the lock records a reading that the statement's words do not bear out
 
 	// What can be written.
 	LowerUnsayable   ID = "KT4001" // the target cannot say it

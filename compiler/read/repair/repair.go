@@ -92,7 +92,7 @@ func (o Options) question(ctx context.Context, q read.Request) (*question, diag.
 		return nil, nil, err
 	}
 	// Words that give orders to a reader are not put before one that may obey.
-	if orders := instructions(notes); len(orders) > 0 {
+	if orders := Orders(notes); len(orders) > 0 {
 		return nil, orders, nil
 	}
 	s, err := o.Index.Shortlist(q.Statement, q.Namespace, q.Before, o.Budget)
@@ -151,7 +151,20 @@ func (r *reader) Read(ctx context.Context, q read.Request) (read.Reading, diag.L
 	return reading, notes, nil
 }
 
-func instructions(l diag.List) diag.List {
+// Unfounded says what in rules that were recorded for a statement its words do
+// not bear out. It is asked of readings on which the embedded reader has no vote:
+// who edits a lock must not be believed more than a model. Where the statement
+// points at more than a shortlist holds, nothing can be said, and nothing is.
+func Unfounded(x *names.Index, q read.Request, rules []ir.Rule) []string {
+	s, err := x.Shortlist(q.Statement, q.Namespace, q.Before, 0)
+	if err != nil {
+		return nil
+	}
+	return messages(model.Evidence(model.Answer{Outcome: model.Rules, Rules: rules}, s))
+}
+
+// Orders are those findings that say that a statement gives orders to its reader.
+func Orders(l diag.List) diag.List {
 	return slices.DeleteFunc(slices.Clone(l), func(d diag.Diagnostic) bool { return d.ID != diag.ReadInstruction })
 }
 
