@@ -1,9 +1,6 @@
 package policy
 
 import (
-	"bytes"
-	"errors"
-	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -24,20 +21,8 @@ import (
 func Decode(path string, data []byte) ([]Object, diag.List) {
 	var objects []Object
 	var diags diag.List
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	for {
-		var doc yaml.Node
-		err := d.Decode(&doc)
-		if errors.Is(err, io.EOF) {
-			return objects, diags
-		}
-		if err != nil {
-			return objects, append(diags, syntax(path, 0, err))
-		}
-		if len(doc.Content) == 1 {
-			decode(path, doc.Content[0], &objects, &diags)
-		}
-	}
+	broken := nodes(path, data, func(n *yaml.Node) { decode(path, n, &objects, &diags) })
+	return objects, append(diags, broken...)
 }
 
 // DecodeNode is Decode for one document that was parsed already.

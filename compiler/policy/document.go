@@ -28,27 +28,37 @@ type Document struct {
 // A document that is no mapping, or has a key twice, is an error.
 func Documents(path string, data []byte) ([]Document, diag.List) {
 	var out []Document
-	var diags diag.List
+	var refusals diag.List
+	syntax := nodes(path, data, func(n *yaml.Node) {
+		if n.Tag == "!!null" {
+			return
+		}
+		value, err := plainValue(n)
+		if err != nil {
+			refusals = append(refusals, refused(path, n, err))
+			return
+		}
+		out = append(out, Document{Value: value, file: path, node: n})
+	})
+	return out, append(refusals, syntax...)
+}
+
+// nodes hands on what each document of a YAML file holds, up to one that is no
+// YAML, which is what it returns.
+func nodes(path string, data []byte, each func(*yaml.Node)) diag.List {
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	for {
 		var doc yaml.Node
 		err := d.Decode(&doc)
 		if errors.Is(err, io.EOF) {
-			return out, diags
+			return nil
 		}
 		if err != nil {
-			return out, append(diags, syntax(path, 0, err))
+			return diag.List{syntax(path, 0, err)}
 		}
-		if len(doc.Content) != 1 || doc.Content[0].Tag == "!!null" {
-			continue
+		if len(doc.Content) == 1 {
+			each(doc.Content[0])
 		}
-		n := doc.Content[0]
-		value, err := plainValue(n)
-		if err != nil {
-			diags = append(diags, refused(path, n, err))
-			continue
-		}
-		out = append(out, Document{Value: value, file: path, node: n})
 	}
 }
 
