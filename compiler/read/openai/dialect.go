@@ -66,6 +66,7 @@ type dialect struct {
 func known(model string) dialect {
 	var d dialect
 	v := api.NewReasoningValidator()
+	//lint:ignore SA1019 only OpenAI deprecates it: many servers know no other
 	if v.Validate(api.ChatCompletionRequest{Model: model, MaxTokens: 1}) != nil {
 		d.limit = maxCompletionTokens
 	}

@@ -25,6 +25,7 @@ func (c *Client) request(d dialect, r chat.Request) api.ChatCompletionRequest {
 	}
 	switch d.limit {
 	case maxTokens:
+		//lint:ignore SA1019 only OpenAI deprecates it: many servers know no other
 		out.MaxTokens = c.o.MaxAnswer
 	case maxCompletionTokens:
 		out.MaxCompletionTokens = c.o.MaxAnswer
