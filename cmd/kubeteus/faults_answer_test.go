@@ -109,12 +109,6 @@ func widerFaults() []fault {
 			return right[s]
 		}), outcome: refused, elsewhere: true, id: diag.ReadAmbiguous, says: "two readings", hint: "say which is meant"}
 	}
-	// What no check finds wrong. Each is a meaning that the statement's words do not
-	// rule out by themselves; a person reads it in the report, and a second reader or
-	// --samples may differ.
-	through := func(statement, name, text string) fault {
-		return fault{name: name, statement: statement, script: answering(text), outcome: letPast}
-	}
 	way := allow(checkout, ledger, "null", "none")
 	return []fault{
 		wrong(permit, "wider: anybody", "checkout", from(anybody, `["5432"]`)),
@@ -130,13 +124,13 @@ func widerFaults() []fault {
 		wrong(permit, "wider: a workload as well", "shop/front", from(checkout+","+front, `["5432"]`)),
 		wrong(permit, "wider: a workload of another namespace as well", "ops/scraper", from(checkout+","+scraper, `["5432"]`)),
 		wrong(permit, "wider: another destination as well", "shop/front", rules(allow(checkout, ledger+","+front, `["5432"]`, "ingress"))),
-		through(permit, "wider: the way back as well", rules(allow(checkout, ledger, `["5432"]`, "ingress"), allow(ledger, checkout, "null", "ingress"))),
-		through(permit, "wider: itself as well", from(checkout+","+ledger, `["5432"]`)),
-		through(permit, "wider: closes nothing", rules(allow(checkout, ledger, `["5432"]`, "none"))),
-		through(permit, "wider: closes the other end", rules(allow(checkout, ledger, `["5432"]`, "egress"))),
-		through(casual, "by us: anybody as well", from(checkout+","+anybody, `["5432"]`)),
-		through(casual, "it is: a workload of the statement before", from(checkout+","+front, `["5432"]`)),
-		through(portless, "reversed direction", rules(allow(ledger, checkout, "null", "ingress"))),
+		wrong(permit, "wider: the way back as well", "reach each other", rules(allow(checkout, ledger, `["5432"]`, "ingress"), allow(ledger, checkout, "null", "ingress"))),
+		wrong(permit, "wider: itself as well", "reach itself", from(checkout+","+ledger, `["5432"]`)),
+		wrong(permit, "wider: closes nothing", "isolate neither end", rules(allow(checkout, ledger, `["5432"]`, "none"))),
+		wrong(permit, "wider: closes the other end", "what the destination accepts", rules(allow(checkout, ledger, `["5432"]`, "egress"))),
+		wrong(casual, "by us: anybody as well", "speaks of all of them", from(checkout+","+anybody, `["5432"]`)),
+		wrong(casual, "it is: a workload of the statement before", "shop/front", from(checkout+","+front, `["5432"]`)),
+		wrong(portless, "reversed direction", "the other way round", rules(allow(ledger, checkout, "null", "ingress"))),
 		wrong(portless, "narrower: one port that nobody said", "9187", rules(allow(checkout, ledger, `["9187"]`, "ingress"))),
 		wrong(permit, "deny instead of allow", "forbids or restricts", rules(closes("ingress", ledger, only(checkout, `["5432"]`), "null", true))),
 		wrong(permit, "only, where it was not said", "forbids or restricts", rules(allow(checkout, ledger, `["5432"]`, "none"), closes("ingress", ledger, "null", only(checkout, `["5432"]`), true))),
@@ -144,24 +138,24 @@ func widerFaults() []fault {
 		wrong(permit, "rules for the first statement", "ledger", right[known]),
 
 		wrong(forbid, "allow instead of deny", "only allow", from(front, "null")),
-		through(hated, "allow instead of deny, in other words", from(front, "null")),
-		through(forbid, "denied in reverse", rules(closes("ingress", front, only(ledger, "null"), "null", true))),
-		through(forbid, "denied softly", rules(closes("ingress", ledger, only(front, "null"), "null", false))),
+		wrong(hated, "allow instead of deny, in other words", "only allow", from(front, "null")),
+		wrong(forbid, "denied in reverse", "the other way round", rules(closes("ingress", front, only(ledger, "null"), "null", true))),
+		wrong(forbid, "denied softly", "is firm", rules(closes("ingress", ledger, only(front, "null"), "null", false))),
 		wrong(forbid, "denied on one port alone", "5432", rules(closes("ingress", ledger, only(front, `["5432"]`), "null", true))),
 		wrong(forbid, "denied, and allowed to others", "", rules(closes("ingress", ledger, only(front, "null"), "null", true), allow(anybody, ledger, "null", "none"))),
 		wrong(forbid, "denied but for an exception", "exception", rules(closes("ingress", ledger, only(front, "null"), only(checkout, "null"), true))),
 		wrong(forbid, "everything is denied", "Front", rules(closes("ingress", ledger, "null", "null", true))),
 
 		wrong(confine, "only: nothing is closed", "alone", from(checkout, "null")),
-		through(confine, "only: another as well", rules(allow(checkout+","+front, ledger, "null", "none"), closes("ingress", ledger, "null", only(checkout+","+front, "null"), true))),
-		through(confine, "only: excepting everybody", rules(way, closes("ingress", ledger, "null", only(checkout+","+anybody, "null"), true))),
-		through(confine, "only: excepting the namespace", rules(way, closes("ingress", ledger, "null", only(checkout+","+pods(`"shop"`), "null"), true))),
+		wrong(confine, "only: another as well", "shop/front", rules(allow(checkout+","+front, ledger, "null", "none"), closes("ingress", ledger, "null", only(checkout+","+front, "null"), true))),
+		wrong(confine, "only: excepting everybody", "speaks of all of them", rules(way, closes("ingress", ledger, "null", only(checkout+","+anybody, "null"), true))),
+		wrong(confine, "only: excepting the namespace", "speaks of all of them", rules(way, closes("ingress", ledger, "null", only(checkout+","+pods(`"shop"`), "null"), true))),
 		wrong(confine, "only: one port is closed", "5432", rules(way, closes("ingress", ledger, `[{"peers":null,"ports":["5432"]}]`, only(checkout, "null"), true))),
-		through(confine, "only: the world is closed out", rules(way, closes("ingress", ledger, only(world, "null"), only(checkout, "null"), true))),
-		through(confine, "only: softly", rules(way, closes("ingress", ledger, "null", only(checkout, "null"), false))),
+		wrong(confine, "only: the world is closed out", "does not speak of that", rules(way, closes("ingress", ledger, only(world, "null"), only(checkout, "null"), true))),
+		wrong(confine, "only: softly", "is firm", rules(way, closes("ingress", ledger, "null", only(checkout, "null"), false))),
 		// The first statement wants what this closes: a contradiction, told there.
 		{name: "only: the other end is closed", statement: confine, script: answering(rules(way, closes("egress", checkout, "null", only(ledger, "null"), true))), outcome: refused, elsewhere: true, id: diag.VerifyContradiction},
-		through(confine, "only: reversed", rules(allow(ledger, checkout, "null", "none"), closes("ingress", checkout, "null", only(ledger, "null"), true))),
+		wrong(confine, "only: reversed", "the other way round", rules(allow(ledger, checkout, "null", "none"), closes("ingress", checkout, "null", only(ledger, "null"), true))),
 
 		// Where the embedded reader understands the statement, the meanings are compared.
 		known1("the known statement: nothing is closed", rules(allow(checkout, front, "null", "none"))),

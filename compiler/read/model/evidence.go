@@ -35,10 +35,12 @@ import (
 // statement the rules leave out.
 func Evidence(a Answer, s *names.Shortlist) []Problem {
 	e := evidence{s: s, words: tokens(s), uses: usesOf(a.Rules)}
+	e.sayable(a.Rules)
 	e.reasons()
 	e.omissions()
 	e.polarity(a.Rules)
 	e.roles(a.Rules)
+	e.structure(a.Rules)
 	return e.problems[:min(len(e.problems), maxProblems)]
 }
 
@@ -47,6 +49,20 @@ type evidence struct {
 	words    []token
 	uses     uses
 	problems []Problem
+}
+
+// sayable holds rules against words of what no network policy can say: rules would
+// say the rest of the statement only.
+func (e *evidence) sayable(rules []ir.Rule) {
+	if len(rules) == 0 {
+		return
+	}
+	if e.phrase(unsayable) {
+		e.refuse("the statement speaks of times, rates, encryption or of what is no traffic, which no rule can say: the outcome is out_of_scope")
+	}
+	if e.phrase(vague) {
+		e.refuse("the statement does not say what may pass, and the rules do: the outcome is ambiguous or out_of_scope")
+	}
 }
 
 func (e *evidence) refuse(format string, args ...any) {
@@ -209,10 +225,10 @@ func (e *evidence) saysPort(name string) bool {
 	return false
 }
 
-// namesPort says whether the name stands beside the word port.
+// namesPort says whether the name stands beside the word port, or behind "over".
 func (e *evidence) namesPort(name string) bool {
 	for i, t := range e.words {
-		if names.Key(t.text) == names.Key(name) && !t.named && (i+1 < len(e.words) && isPort(e.words[i+1]) || i > 0 && isPort(e.words[i-1])) {
+		if names.Key(t.text) == names.Key(name) && !t.named && (i+1 < len(e.words) && isPort(e.words[i+1]) || i > 0 && (isPort(e.words[i-1]) || e.words[i-1].text == "over" || e.words[i-1].text == "via")) {
 			return true
 		}
 	}

@@ -19,16 +19,16 @@ var (
 		internally intra default between among mutual another different here`)
 	// beyond the cluster: what is kept from it, or keeps to it.
 	beyond = wordSet(`outside internet world outsiders outsider external externally public publicly online worldwide www remote third-party offsite abroad outward outwards
-		exposed expose exposes open egress cloud saas anywhere elsewhere`)
+		exposed expose exposes open egress cloud saas anywhere elsewhere beyond`)
 	// firmly are words that no other statement takes back.
 	firmly = wordSet("whatsoever circumstances circumstance exception exceptions ever never absolutely strictly only alone solely exclusively")
 	// remarks say that the rest stays as it is.
 	remarks = wordSet(`else other others rest remains remain stays stay unchanged unaffected still keeps keep continues continue also too additionally besides anyway already well
 		regardless without unless restrict restricting isolate isolating limit limiting matter concern close closing affect affecting`)
 	// outgoing words say that a sentence is about what its subject sends.
-	outgoing = wordSet(`egress outgoing outbound outward outwards out send sends sending push pushes pushing initiate initiates call calls calling dial dials lookup lookups look
-		resolve resolves resolving fetch fetches pull pulls download downloads upload uploads leave leaves leaving dns publish publishes forward forwards ship ships stream streams
-		write writes connect connects query queries talk talks contact contacts`)
+	outgoing = wordSet(`egress outgoing outbound outward outwards out across send sends sending push pushes pushing initiate initiates originate leave leaves leaving
+		resolve resolves resolving dns publish publishes emit emits forward forwards deliver delivers ship ships stream streams post posts mail mails report reports upload uploads
+		hand hands drop drops write writes`)
 	// itself words speak of the pods of one party among themselves.
 	selfish = wordSet("itself themselves replicas replica peers peer each other others among between another cluster members member instances one inside within all every everything everyone any")
 )
@@ -94,7 +94,7 @@ func (e *evidence) closed(c *ir.Close) {
 	switch {
 	case !c.Firm && named && len(c.Except) == 0:
 		e.refuse("the rules keep named parties apart, which is firm: no other statement may open it again")
-	case !c.Firm && except && (speaks(e.words, onlyWords, false) || e.nobodyElse()):
+	case !c.Firm && except && e.alone():
 		e.refuse("the statement says who alone may do something, which is firm: no other statement may add to it")
 	case c.Firm && !except && len(c.Scope) == 0 && !speaks(e.words, firmly, false):
 		e.refuse("the rules close everything firmly, and no word of the statement says that nothing else may open it again")
@@ -105,7 +105,7 @@ func (e *evidence) closed(c *ir.Close) {
 // says what is closed.
 func (e *evidence) about(a *ir.Allow, rules []ir.Rule) {
 	if shapeOf(rules).closes {
-		return
+		return // structure.go: the Close says what is closed
 	}
 	switch a.About {
 	case "":
@@ -113,11 +113,14 @@ func (e *evidence) about(a *ir.Allow, rules []ir.Rule) {
 			e.refuse("the rules allow something and isolate neither end, and the statement does not say that the rest stays as it is: \"about\" is the end that the sentence is about")
 		}
 	case ir.Egress:
-		if pods(a.To) && !speaks(e.words, outgoing, false) {
+		if pods(a.To) && !e.sends() {
 			e.refuse("the rules are about what the source sends, and the statement is about what the destination accepts: \"about\" is ingress")
 		}
 	}
 }
+
+// sends says whether words are about what somebody sends.
+func (e *evidence) sends() bool { return speaks(e.words, outgoing, false) || e.phrase(outwards) }
 
 // pods says whether all of the peers are pods.
 func pods(peers []ir.Peer) bool {
@@ -138,7 +141,7 @@ func (e *evidence) bothWays(rules []ir.Rule) {
 		}
 		for _, f := range flowsOf(r) {
 			seen[f] = true
-			if f.from == f.to && !speaks(e.words, selfish, false) {
+			if f.from == f.to && slices.Contains(e.uses.workloads, f.from) && !speaks(e.words, selfish, false) {
 				e.refuse("the rules let %s reach itself, and no word of the statement speaks of that", f.from)
 			}
 			if f.from != f.to && seen[flow{f.to, f.from}] && !speaks(e.words, mutual, false) && !speaks(e.words, selfish, false) && !strings.ContainsAny(e.s.Statement, "<↔⇔") {

@@ -47,7 +47,7 @@ var (
 	permitting = wordSet(`may can could might allow allows allowed allowing permit permits permitted permitting let lets letting enable enables enabled able grant grants granted give gives given
 		open opens opened expose exposes exposed accept accepts accepted reach reaches reachable access accesses accessible talk talks speak speaks call calls connect connects use uses
 		should must shall will need needs want wants receive receives send sends read reads write writes get gets still continue continues fine ok welcome available
-		whitelist whitelisted allowlist allowlisted free add create`)
+		whitelist whitelisted allowlist allowlisted free add create yes go goes`)
 	// plainly are those of them that are no mere verbs of reaching.
 	plainly = wordSet(`may can could might allow allows allowed allowing permit permits permitted permitting let lets letting enable enables enabled able grant grants granted give gives given
 		open opens opened expose exposes exposed accept accepts accepted reachable accessible should must shall will need needs want wants still continue continues fine ok okay welcome available
@@ -69,21 +69,24 @@ var (
 	clauses = wordSet("but except and while whereas only so then otherwise unless")
 	// outward and inward words speak of one direction.
 	outward = wordSet("egress outgoing outbound outward outwards initiate initiates initiating originate leaves leaving dial dials")
-	inward  = wordSet("ingress incoming inbound")
+	inward  = wordSet("ingress incoming inbound enter enters entering")
 	// mutual words speak of both directions at once, or of more than one matter.
 	mutual = wordSet("each other another both mutual mutually versa vice directions either back return responses replies reply")
 	// keepers are verbs after which "from" does not say where traffic comes from.
 	keepers = wordSet(`block blocks blocked keep keeps kept prevent prevents stop stops bar bars barred ban bans banned isolate isolates isolated deny denies denied forbid forbids forbidden
 		prohibit prohibits hide shield protect protects separate separated segregate cut restrict disconnect away out refuse refuses reject rejects read reads reading pull pulls pulling
-		fetch fetches fetching download downloads get gets getting consume consumes load loads`)
+		fetch fetches fetching download downloads get gets getting consume consumes load loads scrape scrapes scraping collect collects collecting gather gathers poll polls`)
 	// acts are verbs whose subject opens the connection.
-	acts = wordSet(`reach reaches reaching call calls calling access accesses accessing talk talks talking connect connects connecting query queries querying contact contacts contacting
+	acts = wordSet(`ask asks need needs find finds steer steers poke pokes poking see sees phone phones phoning dial dials consult consults
+		reach reaches reaching call calls calling access accesses accessing talk talks talking connect connects connecting query queries querying contact contacts contacting
 		use uses using send sends sending push pushes pushing write writes writing hit hits hitting invoke invokes invoking speak speaks speaking`)
 	// suffers are words after which the subject may be the one that is reached.
 	suffers = wordSet(`accept accepts accepted receive receives received receiving listen listens serve serves reachable accessible available exposed expose exposes open opens opened be is are by from
 		get gets allow allows let lets only whom which that who via through`)
+	// worldly words are what is outside of the cluster where they name a party.
+	worldly = wordSet("internet world outsiders outside")
 	// fillers stand between a preposition and a name.
-	fillers = wordSet("the a an our its their only just pod pods workload service deployment app named called")
+	fillers = wordSet("the a an our its their only just wider public open whole pod pods workload service deployment app named called")
 	// everyone words speak of all that there is.
 	everyone = wordSet(`all any every each everyone everybody everything anyone anybody anything everywhere anywhere whole entire nobody nothing noone none no nowhere
 		only alone solely exclusively other others else rest cluster cluster-wide clusterwide namespaces namespace across another different default isolate isolates isolated isolation pods pod
@@ -130,33 +133,154 @@ var called = map[ir.PeerKind]string{
 	ir.IngressController: "the ingress controller", ir.Anybody: "everybody",
 }
 
+// Phrases say what their words do not say one by one. "_" stands for up to three words,
+// and "$" for the end of the statement.
+var (
+	// prohibiting phrases demand a Close, whatever else the statement permits.
+	prohibiting = phrases(`off limits; out of bounds; no business; none of _ business; fingers off; hands off; blind to; deaf to; deaf and mute; the answer is no; say no to; says no to;
+		forbid; forbidden; prohibited; banned; locked; take _ away from; taken away from; not happen; never happen; hate to see; hate it if; no reason to; no reason for; no place for;
+		nothing to look for; turn _ down; turns _ down; turned down; in peace; spare _ all; spare _ any; spare _ every; be spared; not a thing; not an option; out of the question; stay clear of; steer clear of; not trust;
+		not welcome; not wanted; unwelcome; a stop to`)
+	// leavingOut phrases close what the statement does not name.
+	leavingOut = phrases(`nobody else; noone else; no one else; nothing else; none else; nowhere else; no other; nobody besides; no one besides; nothing besides; none besides; ignores everyone; ignores everybody;
+		ignores all; ignores any; ignores the rest; ignores others; ignore everyone; ignore everybody; ignore all; ignore the rest; hands off; others stay out; others keep out; the rest stays out; third parties; outsiders stay out;
+		that is it $; that is that $; that is all $; that was it $; full stop $; nothing further; nothing more; nobody further; no further; no more $; stops there; stop there; ends there; one thing; one place; one party;
+		one peer; single source; the one and only; unless you`)
+	// restOutside phrases close what is outside of the cluster and is not named.
+	restOutside = phrases(`else outside; else beyond; else on the internet; else on the public internet; else in the world; rest of the internet; rest of the world; rest of the outside; no other internet;
+		nothing beyond the cluster; no other outside; nothing external; else external`)
+	// within phrases are about the pods of a namespace, and leave others as they are.
+	within = phrases("among the pods; among pods; among our; among the workloads; of our own; of the pods in; of our pods; of its own pods")
+	// bothWays phrases are about both directions.
+	bothWays = phrases("each other; one another; both ways; both directions; either direction; vice versa; of the two; in and out; in or out; in nor out; deaf and mute")
+	// outwards and inwards are phrases about one direction.
+	outwards = phrases("nothing out; open connections; opens connections; opening connections; go out; goes out; get out; gets out; starts a; starts any; start a; start any; starts no; opens no; call out; calls out; phone out; phones out; phoning out")
+	inwards  = phrases("nothing in nothing; nothing in $; nothing in and; come in; comes in; coming in; get in; gets in; getting in; let in; stay out; stays out; keep out; the door; the doors; its door; its doors; a foot in; a foot into")
+	// seeking phrases stand between a source and its destination.
+	seeking = phrases(`relies on; rely on; depends on; depend on; depends upon; relies upon; leans on; lean on; feeds on; feed on; feeds off; lives on; live on; lives off; live off; works off; work off; builds on; turns to; turn to; goes to; go to;
+		go through; goes through; prints through; sticks to; stick to; looks to; pulls from; pull from; reads from; read from; fetches from; fetch from; loads from; wants from; want from; reads; no business; any business; any say in; no say in;
+		to look for; no reason to; anywhere near; come near; comes near; keep _ off; keeps _ off; stay out of; stays out of; keep out of; keeps out of; kept out of; nothing out of; blind to; way in to; way into; asking for; calling for; comes for; out on; out to; in to; traffic to; has _ as its source; subscribes to; is a client of; are clients of`)
+	// hosting phrases stand between a destination and its source.
+	hosting = phrases(`belongs to; belong to; is for; are for; there for; off limits to; off limits for; out of bounds for; out of bounds to; obeys; obey; listens to; listen to; hears from; hear from; should hear from;
+		answers to; answer to; attention to; trusts; trust; trusted by; reserved for; reserved to; kept for; meant for; a matter for; serves; serve; none of; no place for; is what; are what; access for; closed to; open to; shut to; hidden from; safe from; secret from; served to`)
+	// leaving words stand before a destination that something is done with, for a
+	// source behind "to" or "for", or "take" it "from" one.
+	leaving = phrases("leave; leaves; reserve; reserves; open; opens; close; closes; shut; shuts; lock; locks; expose; exposes; dedicate; dedicates")
+	taking  = phrases("take; takes; taking; took")
+	// keeping words stand before a source that is kept out of, off or from a destination.
+	keeping = phrases("keep; keeps; keeping; bar; bars; ban; bans; stop; stops; prevent; prevents")
+	away    = phrases("out of; off; away from; from")
+	// otherWay phrases close the flows that are the reverse of what is allowed.
+	otherWay = phrases("other way round; other way around; other direction; in reverse; the reverse; not vice versa; never vice versa")
+	// clients are words behind the source of who has it for one.
+	clients = phrases("for a client; as a client; for its client; as its client; for clients; as clients; for its only client; as its only client; for its sole client; as its sole client")
+	// unsayable phrases are about what no network policy can say.
+	unsayable = phrases(`per second; per minute; per hour; per day; a second; a minute; an hour; a day; rate limit; rate limits; rate limited; throttle; throttles; throttled; cap; capped; bandwidth;
+		at night; by night; every night; nightly; overnight; by day; hours; weekdays; weekday; weekends; weekend; midnight; noon; tomorrow; tonight; today; until; till; temporarily; temporary; for now; time being; during;
+		retry; retries; retried; encrypt; encrypts; encrypted; encryption; unencrypted; mtls; in tls; tls 1; tls only; only tls; scale _ up; scale _ down; scale up; scale down; scale out; autoscale; restart; restarts; restarted; reboot; redeploy;
+		rename; renames; renamed; delete; back up; back _ up; log every; log all; log each; log any; logs every; logs all; audit every; a copy of; wait for; waits for; wait _ for; times when`)
+	// vague phrases say that something is to be thought of, and not what may pass.
+	vague = phrases("be careful; careful with; think again; think about; do something; look into; whether; consider; keep an eye; before anyone; before anybody")
+	// harmless phrases hold words that forbid elsewhere.
+	harmless = phrases(`drops _ off; drop _ off; dropping _ off; drops in; drop in; drops by; drop by; works off; work off; lives off; live off; feeds off; feed off; based off; runs off;
+		out on; out there; out to; reach out; reaches out; reaching out; call out; calls out; keep in touch; keeps in touch; keep up; keeps up; stay in touch; stays in touch`)
+)
+
+// phrase is a run of words.
+type phrase []string
+
+func phrases(list string) []phrase {
+	var out []phrase
+	for _, p := range strings.Split(list, ";") {
+		out = append(out, strings.Fields(p))
+	}
+	return out
+}
+
+// phrase says whether the statement has one of the phrases.
+func (e *evidence) phrase(ps []phrase) bool { return has(e.words, ps) }
+
+func has(ts []token, ps []phrase) bool {
+	for i := range ts {
+		for _, p := range ps {
+			if _, ok := p.begins(ts[i:]); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// begins says whether the tokens begin with the phrase, and which of them its words are.
+func (p phrase) begins(ts []token) (at []int, ok bool) {
+	switch {
+	case len(p) == 0:
+		return nil, true
+	case p[0] == "$":
+		return nil, len(ts) == 0
+	case p[0] == "_":
+		for n := range min(3, len(ts)) + 1 {
+			if at, ok = p[1:].begins(ts[n:]); ok {
+				return shifted(at, n), true
+			}
+		}
+		return nil, false
+	case len(ts) == 0 || ts[0].named || ts[0].text != p[0]:
+		return nil, false
+	}
+	at, ok = p[1:].begins(ts[1:])
+	return append([]int{0}, shifted(at, 1)...), ok
+}
+
+func shifted(at []int, by int) []int {
+	for i := range at {
+		at[i] += by
+	}
+	return at
+}
+
 // token is a word of a statement in lower case.
 type token struct {
 	text       string
 	start, end int
 	named      bool // part of a thing's own name
+	idle       bool // part of a phrase that does not say what the word says elsewhere
 }
 
 var wordPattern = regexp.MustCompile(`[\p{L}\p{N}]+(?:['’]\p{L}+)?`)
 
-// tokens splits a statement into words. Contractions of not become two words.
+// tokens splits a statement into words. Contractions of not and is become two words.
 func tokens(s *names.Shortlist) []token {
 	var out []token
 	for _, at := range wordPattern.FindAllStringIndex(s.Statement, -1) {
-		t := token{strings.ReplaceAll(strings.ToLower(s.Statement[at[0]:at[1]]), "’", "'"), at[0], at[1], false}
+		t := token{text: strings.ReplaceAll(strings.ToLower(s.Statement[at[0]:at[1]]), "’", "'"), start: at[0], end: at[1]}
 		t.named = slices.ContainsFunc(s.Mentions, func(m names.Mention) bool { return m.Strong && m.Start <= t.start && t.end <= m.End })
 		if bare, ok := strings.CutSuffix(t.text, "n't"); ok {
 			t.text = bare
-			out = append(out, token{"not", t.start, t.end, t.named})
+			out = append(out, token{text: "not", start: t.start, end: t.end, named: t.named})
 		}
-		t.text, _, _ = strings.Cut(t.text, "'")
+		bare, suffix, _ := strings.Cut(t.text, "'")
+		t.text = bare
 		out = append(out, t)
+		if suffix == "s" && pronouns[bare] {
+			out = append(out, token{text: "is", start: t.start, end: t.end})
+		}
+	}
+	for i := range out {
+		for _, p := range harmless {
+			at, ok := p.begins(out[i:])
+			for _, k := range at {
+				out[i+k].idle = out[i+k].idle || ok
+			}
+		}
 	}
 	return out
 }
 
+var pronouns = wordSet("that it there here what who")
+
 // speaks says whether one of the words is among the tokens. Words that are
 // something's own name count where names is set.
 func speaks(ts []token, words map[string]bool, names bool) bool {
-	return slices.ContainsFunc(ts, func(t token) bool { return words[t.text] && (names || !t.named) })
+	return slices.ContainsFunc(ts, func(t token) bool { return words[t.text] && !t.idle && (names || !t.named) })
 }
