@@ -27,6 +27,9 @@ const (
 	theNodes = "the nodes"
 )
 
+// inNamespace begins the key of all pods of a namespace.
+const inNamespace = "namespace "
+
 // keyOf is how a peer is called among parties; "" for those that no words name.
 func keyOf(p ir.Peer) string {
 	switch {
@@ -39,7 +42,7 @@ func keyOf(p ir.Peer) string {
 	case p.Kind == ir.Pods && len(p.Labels) == 1 && len(p.Labels[0].Values) == 1:
 		return p.Labels[0].Key + "=" + p.Labels[0].Values[0]
 	case p.Kind == ir.Pods && len(p.Labels) == 0 && p.In != nil && len(p.In.Names) == 1:
-		return "namespace " + p.In.Names[0]
+		return inNamespace + p.In.Names[0]
 	}
 	return ""
 }
@@ -56,7 +59,7 @@ func (e *evidence) parties() []party {
 		case len(m.Workloads) == 1:
 			out = append(out, party{m.Start, m.End, m.Workloads})
 		case len(m.Workloads) == 0 && len(m.Namespaces) == 1:
-			out = append(out, party{m.Start, m.End, []string{"namespace " + m.Namespaces[0]}})
+			out = append(out, party{m.Start, m.End, []string{inNamespace + m.Namespaces[0]}})
 		case len(m.Workloads)+len(m.Namespaces) > 0:
 			return nil
 		}
@@ -103,7 +106,7 @@ func (e *evidence) joined(all []party) []party {
 	return out
 }
 
-var listPattern = regexp.MustCompile(`(?i)^\s*(?:,|and|or|nor|as well as|both)?\s*(?:,|and|or|nor|as well as)\s*(?:the\s+)?$`)
+var listPattern = regexp.MustCompile(`(?i)^\s*(?:,|and|or|nor|as well as|both)?\s*(?:,|and|or|nor|as well as)\s*(?:(?:then|also)\s+)?(?:the\s+)?$`)
 
 // directions holds who reaches whom against the order of words.
 func (e *evidence) directions(rules []ir.Rule) {
@@ -134,12 +137,10 @@ func (e *evidence) directions(rules []ir.Rule) {
 		for _, a := range from.keys {
 			for _, b := range to.keys {
 				there, back := flow{a, b}, flow{b, a}
-				switch {
-				case !reverse:
-				case slices.Contains(closes, there) || len(closes) > 0 && !slices.Contains(closes, back) || len(allows) > 0 && !slices.Contains(allows, there):
-					e.refuse("the statement lets %s reach %s and not the reverse, and the rules do not", a, b)
-					continue
-				default:
+				if reverse {
+					if !slices.Contains(allows, there) || shapeOf(rules).closes && !slices.Contains(closes, back) {
+						e.refuse("the statement lets %s reach %s and not the reverse, and the rules do not", a, b)
+					}
 					continue
 				}
 				if slices.Contains(allows, back) || slices.Contains(closes, back) && !slices.Contains(flows, there) {
@@ -217,13 +218,7 @@ func (e *evidence) eachOther() (a, b string, ok bool) {
 // direction returns the parties of a clause that has two, source first. Who is taken
 // out of what the clause says is none of them.
 func (e *evidence) direction(all []party) (from, to party, ok bool) {
-	all = slices.DeleteFunc(slices.Clone(all), func(p party) bool { return excused[e.after(p)] })
-	for i, p := range all {
-		if word, at := e.before(p); excepters[word] || (word == "but" || word == "for" && at > 0 && e.words[at-1].text == "but") && i > 0 {
-			all = all[:i]
-			break
-		}
-	}
+	all = e.essential(all)
 	if len(all) != 2 || slices.ContainsFunc(all[0].keys, func(k string) bool { return slices.Contains(all[1].keys, k) }) {
 		return party{}, party{}, false
 	}
@@ -236,7 +231,7 @@ func (e *evidence) direction(all []party) (from, to party, ok bool) {
 	into := second == "to" || second == "into"
 	from1 := first == "from" || first == "to" || first == "by"
 	switch {
-	case first == "from" && into:
+	case first == "from" && (into || seeks && !hosts):
 		return a, b, true
 	case !from1 && seeks != hosts:
 		if hosts {
@@ -255,6 +250,30 @@ func (e *evidence) direction(all []party) (from, to party, ok bool) {
 	return party{}, party{}, false
 }
 
+// essential returns the parties of a clause without those that are taken out of what it
+// says, and without the namespaces that others are in.
+func (e *evidence) essential(all []party) []party {
+	var out []party
+	for i, p := range all {
+		word, at := e.before(p)
+		if excused[e.after(p)] || len(all) > 2 && word == "in" && strings.HasPrefix(p.keys[0], inNamespace) {
+			continue
+		}
+		butFor := word == "but" || word == "for" && at > 0 && e.words[at-1].text == "but"
+		if i > 0 && (excepters[word] || butFor || e.contrasts(all[i-1], p)) {
+			break
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// contrasts says whether a comma and a negation stand between two parties: "web reaches
+// orders, never db".
+func (e *evidence) contrasts(a, b party) bool {
+	return strings.HasPrefix(strings.TrimSpace(e.s.Statement[a.end:b.start]), ",") && speaks(e.between(a, b), negations, false)
+}
+
 // phrased says whether a phrase makes the first party the one that is reached, or the
 // one that reaches.
 func (e *evidence) phrased(a, b party) (hosts, seeks bool) {
@@ -263,7 +282,8 @@ func (e *evidence) phrased(a, b party) (hosts, seeks bool) {
 	hosts = has(between, hosting) ||
 		has(before, leaving) && (second == "to" || second == "for") ||
 		has(before, taking) && second == "from" ||
-		has(between, phrases("has; have")) && has(after, clients)
+		has(between, having) && has(after, clients) ||
+		speaks(between, relative, false) && speaks(after[:min(3, len(after))], acts, false)
 	return hosts, has(between, seeking) || has(before, keeping) && has(between, away)
 }
 
@@ -291,9 +311,6 @@ func (e *evidence) after(p party) string {
 	}
 	return ""
 }
-
-// excused words stand behind who is taken out of what is said.
-var excused = wordSet("aside excepted excluded exempt apart")
 
 // before returns the word before a party and its place, but for articles and nouns
 // that belong to it.

@@ -60,7 +60,7 @@ func (e *evidence) sayable(rules []ir.Rule) {
 	if e.phrase(unsayable) {
 		e.refuse("the statement speaks of times, rates, encryption or of what is no traffic, which no rule can say: the outcome is out_of_scope")
 	}
-	if e.phrase(vague) {
+	if asks := strings.HasSuffix(strings.TrimSpace(e.s.Statement), "?") && !e.phrase(polite); asks || e.phrase(vague) {
 		e.refuse("the statement does not say what may pass, and the rules do: the outcome is ambiguous or out_of_scope")
 	}
 }
@@ -225,15 +225,18 @@ func (e *evidence) saysPort(name string) bool {
 	return false
 }
 
-// namesPort says whether the name stands beside the word port, or behind "over".
+// namesPort says whether the name stands beside the word port, or behind a word that a
+// port stands behind.
 func (e *evidence) namesPort(name string) bool {
 	for i, t := range e.words {
-		if names.Key(t.text) == names.Key(name) && !t.named && (i+1 < len(e.words) && isPort(e.words[i+1]) || i > 0 && (isPort(e.words[i-1]) || e.words[i-1].text == "over" || e.words[i-1].text == "via")) {
+		if names.Key(t.text) == names.Key(name) && !t.named && (i+1 < len(e.words) && isPort(e.words[i+1]) || i > 0 && (isPort(e.words[i-1]) || behindPort[e.words[i-1].text])) {
 			return true
 		}
 	}
 	return false
 }
+
+var behindPort = wordSet("over via on")
 
 func isPort(t token) bool { return t.text == "port" || t.text == "ports" }
 

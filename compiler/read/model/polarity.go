@@ -48,7 +48,8 @@ func (e *evidence) polarity(rules []ir.Rule) {
 	says := func(words map[string]bool) bool { return speaks(e.words, words, false) }
 	r := shapeOf(rules)
 	prohibits, leaves := e.phrase(prohibiting), e.phrase(leavingOut)
-	forbids, limits, permits := says(forbidding) || prohibits, says(limiting) || leaves, permission(e.words)
+	spares := leaves || e.phrase(complements)
+	forbids, limits, permits := says(forbidding) || prohibits, says(limiting) || spares, permission(e.words)
 	surely := forbidsSurely(e.words)
 	switch {
 	case r.closes && !forbids && !limits:
@@ -63,7 +64,7 @@ func (e *evidence) polarity(rules []ir.Rule) {
 		e.refuse("the statement forbids something, and the rules only allow")
 	}
 	must := says(map[string]bool{"must": true}) && !says(negations) // all of it must come from web: from nowhere else
-	if r.excepts && !must && !leaves && !says(excepting) {
+	if r.excepts && !must && !spares && !says(excepting) {
 		e.refuse("the rules make an exception, and no word of the statement does")
 	}
 	if r.allows && surely && !permits && !limits {
@@ -113,7 +114,7 @@ func (e *evidence) otherNamespaces() bool {
 // forbidsSurely says whether a word forbids that means nothing else.
 func forbidsSurely(ts []token) bool {
 	return speaks(ts, halfway, false) && speaks(ts, apart, false) || slices.ContainsFunc(ts, func(t token) bool {
-		return forbidding[t.text] && !halfway[t.text] && !apart[t.text] && !t.named
+		return forbidding[t.text] && !halfway[t.text] && !apart[t.text] && !t.named && !t.idle
 	})
 }
 
@@ -148,6 +149,9 @@ func (e *evidence) excepted(rules []ir.Rule) {
 	for _, m := range e.s.Mentions {
 		word, at := e.before(party{start: m.Start})
 		not := word == "not" || word == "nor" || word == "neither"
+		if not && at > 0 && (e.words[at-1].text == "is" || e.words[at-1].text == "are") {
+			not, word = false, "except" // "whoever is not web" is everybody else
+		}
 		if !m.Strong || !not && !excepters[word] && !(word == "but" && at > 0 && anyone[e.words[at-1].text]) {
 			continue
 		}
@@ -186,7 +190,7 @@ func (e *evidence) ends(rules []ir.Rule) {
 	}
 	for _, r := range rules {
 		c := r.Close
-		if c == nil || len(c.Except) > 0 || slices.ContainsFunc(c.Scope, func(t ir.Traffic) bool {
+		if c == nil || len(c.Except) > 0 && len(c.Scope) == 0 || slices.ContainsFunc(c.Scope, func(t ir.Traffic) bool {
 			return len(t.Peers) == 0 || slices.ContainsFunc(t.Peers, specific) || slices.ContainsFunc(t.Peers, outside)
 		}) {
 			continue
