@@ -188,6 +188,9 @@ func configErrors(err error) diag.List {
 				}
 			}
 		}
+		if what, _, ok := strings.Cut(l, " into compiler."); ok {
+			l = strings.Replace(what, "cannot unmarshal", "not what belongs here:", 1)
+		}
 		if field, _, ok := strings.Cut(l, " not found in type"); ok {
 			l = "unknown key " + strconv.Quote(strings.TrimPrefix(field, "field "))
 		}

@@ -58,7 +58,7 @@ func Lock(ctx context.Context, o Options) ([]LockState, *Result, error) {
 	var wants []lock.Want
 	for _, s := range r.statements {
 		wants = append(wants, lock.Want{Set: s.intent.Set, Intent: s.intent.Name, Statement: s.intent.Statement, Namespace: s.set.Namespace,
-			Before: lock.Context(s.intent.Statement, s.request.Before)})
+			Before: s.request.Context})
 	}
 	reader := english.New(r.Inventory)
 	var out []LockState

@@ -101,8 +101,9 @@ func (r *Result) listed() []*statement {
 		for _, i := range s.Intents {
 			intent := &ir.Intent{Set: s.Name, Name: i.Name, Statement: i.Statement, Pos: i.Pos, At: i.At}
 			set.Intents = append(set.Intents, intent)
-			st := &statement{set: set, intent: intent, entry: entries[s.Name+"\x00"+i.Name], digest: lock.Digest(i.Statement, s.Namespace, lock.Context(i.Statement, before)...)}
-			st.request = read.Request{Intent: s.Name + "/" + i.Name, Statement: i.Statement, Namespace: s.Namespace, Before: before, Inventory: r.Inventory, At: i.At,
+			looked := lock.Context(i.Statement, before)
+			st := &statement{set: set, intent: intent, entry: entries[s.Name+"\x00"+i.Name], digest: lock.Digest(i.Statement, s.Namespace, looked...)}
+			st.request = read.Request{Intent: s.Name + "/" + i.Name, Statement: i.Statement, Namespace: s.Namespace, Before: before, Context: looked, Inventory: r.Inventory, At: i.At,
 				Judge: func(ctx context.Context, rules []ir.Rule) (diag.List, error) {
 					return r.judge(ctx, set, intent, rules)
 				},

@@ -83,7 +83,7 @@ func (r *Result) parties() parties {
 		case e.Workload != nil:
 			p.names = append(p.names, rego.Party{Kind: rego.Workload, Namespace: e.Namespace.Name, Name: e.Workload.Name, Labels: e.Labels})
 		case e.IsPod():
-			p.names = append(p.names, rego.Party{Kind: rego.Pods, Namespace: e.Namespace.Name})
+			p.names = append(p.names, rego.Party{Kind: rego.Pods, Namespace: e.Namespace.Name, Name: "pods that nobody declared"})
 		case r.isNode(e):
 			continue
 		case outside >= 0:
@@ -91,7 +91,7 @@ func (r *Result) parties() parties {
 			continue
 		default:
 			outside = len(p.names)
-			p.names = append(p.names, rego.Party{Kind: rego.Outside})
+			p.names = append(p.names, rego.Party{Kind: rego.Outside, Name: "outside"})
 		}
 		p.ends, p.of = append(p.ends, e), append(p.of, len(p.names)-1)
 	}

@@ -96,7 +96,10 @@ func (r *Result) intent(s *statement, carried map[string][]string) report.Intent
 	set, intent := s.set, s.intent
 	out := report.Intent{Set: set.Name, Name: intent.Name, File: intent.Pos.File, Line: intent.Pos.Line, Column: intent.Pos.Column,
 		Statement: intent.Statement, Rules: intent.Rules, Policies: carried[set.Name+"/"+intent.Name],
-		Reader: s.entry.Reader, Model: s.entry.Model, Samples: s.entry.Samples}
+	}
+	if len(intent.Rules) > 0 || len(s.reading.Attempts) > 0 {
+		out.Reader, out.Model, out.Samples = s.entry.Reader, s.entry.Model, s.entry.Samples
+	}
 	for _, a := range s.reading.Attempts {
 		out.Attempts = append(out.Attempts, report.Attempt(a))
 	}

@@ -213,7 +213,7 @@ func compiled(files []file) (*Guardrails, diag.List) {
 		diags = append(diags, g.ask(m)...)
 	}
 	if len(g.questions) == 0 && !diags.HasErrors() {
-		diags = append(diags, diag.Warningf(diag.RegoBroken, diag.Position{File: files[0].name}, "no guardrail has a rule deny or warn, so none can find anything").
+		diags = append(diags, broken(diag.Position{File: files[0].name}, "no guardrail has a rule deny or warn, so none can find anything").
 			Hint("write: deny contains \"message\" if { ... }"))
 	}
 	if diags.HasErrors() {

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/kubeteus/kubeteus/compiler"
+	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/report"
 )
 
@@ -89,7 +90,7 @@ func compile(c *cli.Context, locked, write bool) error {
 	result, err := compiler.Compile(ctx, p.opts)
 	done()
 	if err != nil && errors.Is(err, context.Canceled) {
-		return err
+		return exit{code: exitFailed, err: errInterrupted, hint: a.resume()}
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return exit{code: exitFailed, err: fmt.Errorf("the run took longer than --time-limit %s; nothing was written", c.Duration("time-limit")), hint: a.resume()}
@@ -104,7 +105,7 @@ func compile(c *cli.Context, locked, write bool) error {
 	case result.Unasked():
 		return exit{code: exitFailed, err: errors.New("the model could not be asked about every statement; nothing was written"), hint: a.resume()}
 	case !result.Clean:
-		return exit{code: exitRejected, err: rejected(result)}
+		return exit{code: exitRejected, err: rejected(result), hint: perhaps(a, locked, result)}
 	case !write && result.Stale():
 		if c.String("format") == "text" {
 			differences(c.App.Writer, result)
@@ -112,6 +113,18 @@ func compile(c *cli.Context, locked, write bool) error {
 		return exit{code: exitRejected, err: errors.New("the overlay is not what the intents say"), hint: "run kubeteus compile and commit what it writes"}
 	}
 	return nil
+}
+
+// perhaps points to models where the embedded reader alone has read, and did not
+// understand.
+func perhaps(a *asker, locked bool, r *compiler.Result) string {
+	words := slices.ContainsFunc(r.Diags, func(d diag.Diagnostic) bool {
+		return d.Severity == diag.Error && (d.ID == diag.ReadWords || d.ID == diag.ReadName)
+	})
+	if a != nil || locked || !words {
+		return ""
+	}
+	return "say it in other words, or let a model read what the embedded reader does not: --model NAME"
 }
 
 func rejected(r *compiler.Result) error {

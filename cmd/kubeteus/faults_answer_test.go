@@ -134,8 +134,8 @@ func widerFaults() []fault {
 		wrong(portless, "narrower: one port that nobody said", "9187", rules(allow(checkout, ledger, `["9187"]`, "ingress"))),
 		wrong(permit, "deny instead of allow", "forbids or restricts", rules(closes("ingress", ledger, only(checkout, `["5432"]`), "null", true))),
 		wrong(permit, "only, where it was not said", "forbids or restricts", rules(allow(checkout, ledger, `["5432"]`, "none"), closes("ingress", ledger, "null", only(checkout, `["5432"]`), true))),
-		wrong(permit, "rules for another statement", "checkout", right[forbid]),
-		wrong(permit, "rules for the first statement", "ledger", right[known]),
+		wrong(permit, "rules for another statement", "shop/front", right[forbid]),
+		wrong(permit, "rules for the first statement", "shop/front", right[known]),
 
 		wrong(forbid, "allow instead of deny", "only allow", from(front, "null")),
 		wrong(hated, "allow instead of deny, in other words", "only allow", from(front, "null")),

@@ -93,10 +93,21 @@ func (a *asker) limit(c *cli.Context) (context.Context, context.CancelFunc) {
 
 // resume says how to go on after a run that a server stopped.
 func (a *asker) resume() string {
-	if a == nil || a.cache == nil {
+	switch {
+	case a == nil || a.client == nil:
+		return ""
+	case a.cache == nil:
+		return "nothing that was answered is kept, as the cache is off"
+	case a.cache.Hits() == 0 && a.answered() == 0:
 		return ""
 	}
 	return "run it again: what was answered is kept in the cache, and not asked twice"
+}
+
+// answered is the number of tokens that the server has answered.
+func (a *asker) answered() int {
+	_, n := a.client.Used()
+	return n
 }
 
 // tell says on a terminal what was asked, and anywhere that the cache is broken.
@@ -141,6 +152,9 @@ func refuseModelFlags(c *cli.Context) error {
 		if reader == "english" && c.IsSet(name) {
 			return misused("leave one of them out", "--%s is for a model, and --reader english asks none", name)
 		}
+	}
+	if c.IsSet("replies") && reader == "openai" {
+		return misused("leave one of them out", "--replies answers from a recording, and --reader openai asks a server")
 	}
 	for _, name := range []string{"record", "cache", "base-url", "api-key-file", "max-tokens"} {
 		if c.IsSet("replies") && c.IsSet(name) {
@@ -215,6 +229,9 @@ func choose(c *cli.Context, p *project) (string, compiler.Settings, error) {
 			reader = "openai"
 		}
 	}
+	if reader == "english" && c.String("reader") == "auto" && settings.BaseURL != defaultBaseURL {
+		return "", settings, misused("give --model NAME, or model: {name: ...} in kubeteus.yaml", "there is a base URL, and no model to ask there")
+	}
 	if reader == "openai" {
 		if settings.Name == "" {
 			return "", settings, misused("give --model NAME, or model: {name: ...} in kubeteus.yaml", "--reader openai needs a model")
@@ -239,7 +256,7 @@ func ask(c *cli.Context, p *project) (*asker, error) {
 	if reader == "replay" {
 		err = a.replay(c.String("replies"))
 	} else {
-		err = a.online(c)
+		err = a.online(c, p)
 	}
 	if err != nil {
 		a.Close()
@@ -273,7 +290,7 @@ func (a *asker) replay(dir string) error {
 }
 
 // online builds what asks a server.
-func (a *asker) online(c *cli.Context) error {
+func (a *asker) online(c *cli.Context, p *project) error {
 	key, from, err := readKey(c, a.settings)
 	if err != nil {
 		return err
@@ -300,6 +317,9 @@ func (a *asker) online(c *cli.Context) error {
 		completer = a.cache
 	}
 	if dir := c.String("record"); dir != "" {
+		if err := ownFolder(p, dir); err != nil {
+			return err
+		}
 		root, err := a.folder(dir)
 		if err != nil {
 			return fmt.Errorf("opening the record: %w", err)
@@ -308,6 +328,21 @@ func (a *asker) online(c *cli.Context) error {
 		completer = a.recorder
 	}
 	a.model.Completer = completer
+	return nil
+}
+
+// ownFolder refuses a record among the intents or the policies, where its files
+// would be taken for either.
+func ownFolder(p *project, dir string) error {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	for _, other := range []string{p.opts.Intents, cmp.Or(p.opts.Overlay, "policies")} {
+		if _, inside := within(filepath.Join(p.dir, filepath.FromSlash(other)), abs); inside {
+			return misused("--record replies", "--record %s lies among the files of %s", dir, other)
+		}
+	}
 	return nil
 }
 

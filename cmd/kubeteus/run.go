@@ -41,6 +41,8 @@ func misused(hint, format string, args ...any) error {
 	return exit{exitMisused, fmt.Errorf(format, args...), hint}
 }
 
+var errInterrupted = errors.New("interrupted; nothing was written")
+
 // run is the program without its process: it returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
 	defer func() {
@@ -56,9 +58,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	}
 	var e exit
 	switch {
+	case errors.As(err, &e):
 	case ctx.Err() != nil:
-		e = exit{code: exitFailed, err: errors.New("interrupted; nothing was written")}
-	case !errors.As(err, &e):
+		e = exit{code: exitFailed, err: errInterrupted}
+	default:
 		e = exit{code: exitFailed, err: err}
 	}
 	if e.err != nil {

@@ -28,6 +28,7 @@ type Request struct {
 	Statement string
 	Namespace string
 	Before    []string
+	Context   []string // those of Before that the statement looks back to
 	Inventory *inventory.Inventory
 	At        func(offset int) diag.Position
 	// Judge says what is wrong with rules for this statement: they are linked,

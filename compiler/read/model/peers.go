@@ -208,10 +208,7 @@ func operator(valued, not bool) ir.Operator {
 
 // withNot adds to each label what it is not.
 func withNot(labels []string) []string {
-	var out []string
-	for _, l := range labels {
-		out = append(out, l)
-	}
+	out := slices.Clone(labels)
 	for _, l := range labels {
 		out = append(out, "!"+l)
 	}

@@ -144,7 +144,7 @@ func (o *Options) check() error {
 	case u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/chat/completions"):
 		return misused("the model's base URL is more than a base", "write it without /chat/completions and without a query, like "+defaultURL)
 	case u.Scheme == "http" && !o.Insecure && !loopback(u.Hostname()):
-		return misused("the key and the prompt would go to "+line(u.Host)+" unencrypted", "use https, or say that plain http is meant (insecure)")
+		return misused("the key and the prompt would go to "+line(u.Host)+" unencrypted", "use https, or --insecure where plain http is meant")
 	case o.Azure && !deployment.MatchString(o.Model):
 		return misused("an Azure deployment's name has letters, digits, dots, dashes and underscores only", "write the deployment's name where the model's goes")
 	case o.Azure && strings.Contains(u.Path, "/deployments"):

@@ -95,10 +95,10 @@ func (o Options) question(ctx context.Context, q read.Request) (*question, diag.
 	if orders := Orders(notes); len(orders) > 0 {
 		return nil, orders, nil
 	}
-	s, err := o.Index.Shortlist(q.Statement, q.Namespace, q.Before, o.Budget)
+	s, err := o.Index.Shortlist(q.Statement, q.Namespace, q.Context, o.Budget)
 	if err != nil {
 		return nil, diag.List{diag.Errorf(diag.ReadTooMany, q.Position(0), "%v", err).
-			Hint("use more words: full names, or the namespace that they are in")}, nil
+			Hint("use full names, with the namespace that they are in; or raise --shortlist-tokens")}, nil
 	}
 	out := &question{Request: q, shortlist: s}
 	sent := s
@@ -156,7 +156,7 @@ func (r *reader) Read(ctx context.Context, q read.Request) (read.Reading, diag.L
 // who edits a lock must not be believed more than a model. Where the statement
 // points at more than a shortlist holds, nothing can be said, and nothing is.
 func Unfounded(x *names.Index, q read.Request, rules []ir.Rule) []string {
-	s, err := x.Shortlist(q.Statement, q.Namespace, q.Before, 0)
+	s, err := x.Shortlist(q.Statement, q.Namespace, q.Context, 0)
 	if err != nil {
 		return nil
 	}
@@ -296,7 +296,7 @@ func (r *reader) settle(q *question, samples []sample) diag.List {
 		case len(s.judged) > 0:
 			return s.judged
 		case len(s.problems) > 0:
-			d := diag.Errorf(diag.ReadAnswer, at, "no answer of the model was taken, after %d: %s", len(s.attempts), s.problems[0])
+			d := diag.Errorf(diag.ReadAnswer, at, "no answer of the model was taken, after %s: %s", attempts(len(s.attempts)), s.problems[0])
 			for _, p := range s.problems[1:] {
 				d = d.Relate(diag.Position{File: at.File}, "and: %s", p)
 			}
@@ -322,6 +322,13 @@ func (r *reader) settle(q *question, samples []sample) diag.List {
 		}
 	}
 	return nil
+}
+
+func attempts(n int) string {
+	if n == 1 {
+		return "1 attempt"
+	}
+	return fmt.Sprintf("%d attempts", n)
 }
 
 // two words an ambiguity.
