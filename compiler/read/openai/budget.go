@@ -65,3 +65,10 @@ func (b *budget) used() (prompt, completion int) {
 	defer b.mu.Unlock()
 	return b.prompt, b.completion
 }
+
+// state is what was used, and what is reserved.
+func (b *budget) state() (used, held int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.prompt + b.completion, b.reserved
+}

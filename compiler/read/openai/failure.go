@@ -63,10 +63,10 @@ func (c *Client) noModel(why string) *failure {
 }
 
 func (c *Client) spent() *failure {
-	prompt, completion := c.Used()
+	used, held := c.budget.state()
 	return &failure{
 		kind:    chat.Budget,
-		message: fmt.Sprintf("one more question could pass the run's budget of %d tokens: %d are used", c.o.MaxTokens, prompt+completion),
+		message: fmt.Sprintf("one more question could pass the run's budget of %d tokens: %d are used, and questions under way may use %d", c.o.MaxTokens, used, held),
 		hint:    "what was read so far is kept: run it again, with a larger budget if one question does not fit",
 	}
 }
