@@ -51,7 +51,8 @@
 //	               that select it
 //	reachability   which flows pass once the policies are applied: from and to, each
 //	               {kind, namespace, name, labels} where kind is workload, pods (of
-//	               a namespace, declared by nobody) or outside; ports such as
+//	               a namespace, declared by nobody) or outside, and name then says
+//	               so in words; ports such as
 //	               "TCP 443"; new, if the flow did not pass before
 //
 // policies[_].selects and peers[_].selects are places in inventory.workloads.
