@@ -24,12 +24,17 @@ import (
 //   - What the statement names is used by the rules: each strong mention, each port
 //     number, address, domain and label that is written out.
 //   - Rules that close have words that forbid or limit; exceptions have words that
-//     except; a statement that only forbids is not answered by rules that only allow.
+//     except; a statement that only forbids is not answered by rules that only allow
+//     (polarity.go).
+//   - Who is let in, what is firm and which end is closed have words too (roles.go),
+//     and so has who reaches whom, where the words tell (direction.go).
+//   - The rules of one answer fit each other, whatever the words (structure.go).
 //
-// It is a check of evidence and no reading. Which of two parties is the source, or
-// whether a prohibition is firm, it cannot tell; a second reader and a person can. It
-// errs towards refusing: words in which it finds no reason cost an attempt, or the
-// statement has to be written in others.
+// It is a check of evidence and no reading. What it knows are tables of words and
+// phrases (vocabulary.go), and what is said in others it cannot tell: who of two
+// parties is the source above all. A second reader and a person can. It errs towards
+// refusing: words in which it finds no reason cost an attempt, or the statement has to
+// be written in others.
 
 // Evidence says what in the rules has no reason in the statement, and what in the
 // statement the rules leave out.

@@ -15,16 +15,19 @@ func onlyTo(from, to, ports string) string {
 }
 func apart(from, to string) string { return closes("ingress", to, traffic(from, ""), "null") }
 
-// words that no table knows decide these: one right answer is refused, and two
-// wrong ones are taken. A person reads them in the report, and the lock's review.
+// undecided are statements that no table's words decide: one right answer is refused,
+// and two wrong ones are taken.
 var undecided = map[string]string{
 	"The database of orders (orders-db) is none of web's concern.": "refused",
 	"web would break if it lost orders.":                           "taken",
 	"web talks to cartservice, cartservice to redis-cart.":         "taken",
 }
 
-// TestFresh holds Evidence against statements that its tables were not made from,
-// with a right and a wrong answer each.
+// TestFresh holds Evidence against statements beyond the embedded reader, with a right
+// and a wrong answer each. They were written when the tables were there, and the tables
+// were extended by what they showed: before that, 20 of the 40 wrong answers were taken
+// and 8 of the 34 right ones refused. It keeps what was learned from being lost, and
+// measures nothing; TestHeldOut does.
 func TestFresh(t *testing.T) {
 	x := names.New(clusters()["shop"])
 	const cidr = `{"cidr":"203.0.113.0/24"}`

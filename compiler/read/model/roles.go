@@ -81,10 +81,8 @@ func (e *evidence) closed(c *ir.Close) {
 			}
 		}
 	}
-	named := false // the scope is of somebody that the statement calls by name
 	for _, t := range c.Scope {
 		for _, p := range t.Peers {
-			named = named || p.Kind == ir.Workload || p.Kind == ir.ServiceAccount || p.Kind == ir.CIDR
 			if p.Kind == ir.World && !speaks(e.words, beyond, true) {
 				e.refuse("the rules close out what is outside of the cluster, and the statement does not speak of that")
 			}
@@ -92,8 +90,6 @@ func (e *evidence) closed(c *ir.Close) {
 	}
 	except := len(c.Except) > 0
 	switch {
-	case !c.Firm && named && len(c.Except) == 0:
-		e.refuse("the rules keep named parties apart, which is firm: no other statement may open it again")
 	case !c.Firm && except && e.alone():
 		e.refuse("the statement says who alone may do something, which is firm: no other statement may add to it")
 	case c.Firm && !except && len(c.Scope) == 0 && !speaks(e.words, firmly, false):
@@ -101,15 +97,12 @@ func (e *evidence) closed(c *ir.Close) {
 	}
 }
 
-// about holds the end that an Allow is about against the words, where nothing else
-// says what is closed.
+// about holds the end that an Allow is about against the words. Where a Close says
+// what is closed it may be about none.
 func (e *evidence) about(a *ir.Allow, rules []ir.Rule) {
-	if shapeOf(rules).closes {
-		return // structure.go: the Close says what is closed
-	}
 	switch a.About {
 	case "":
-		if !speaks(e.words, remarks, false) && !speaks(e.words, forbidding, false) {
+		if !shapeOf(rules).closes && !speaks(e.words, remarks, false) && !speaks(e.words, forbidding, false) {
 			e.refuse("the rules allow something and isolate neither end, and the statement does not say that the rest stays as it is: \"about\" is the end that the sentence is about")
 		}
 	case ir.Egress:

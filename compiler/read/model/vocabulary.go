@@ -145,15 +145,19 @@ var (
 	// prohibiting phrases demand a Close, whatever else the statement permits.
 	prohibiting = phrases(`off limits; out of bounds; no business; none of _ business; fingers off; hands off; blind to; deaf to; deaf and mute; the answer is no; say no; says no;
 		forbid; forbidden; prohibited; banned; locked; take _ away from; taken away from; not happen; never happen; hate to see; hate it if; no reason to; no reason for; no place for;
-		nothing to look for; turn _ down; turns _ down; turned down; in peace; spare _ all; spare _ any; spare _ every; be spared; not a thing; not an option; out of the question; stay clear of; steer clear of; not trust;
+		nothing to look for; turn _ down; turns _ down; turned down; in peace; spare _ all; spare _ any; spare _ every; be spared; not a thing; not an option; out of the question; stay clear of;
+		steer clear of; not trust;
 		not welcome; not wanted; unwelcome; a stop to; last thing; last place; dead body`)
 	// leavingOut phrases close what the statement does not name.
 	leavingOut = phrases(`nobody else; noone else; no one else; nothing else; none else; nowhere else; no other; nobody besides; no one besides; nothing besides; none besides; ignores everyone; ignores everybody;
-		ignores all; ignores any; ignores the rest; ignores others; ignore everyone; ignore everybody; ignore all; ignore the rest; hands off; others stay out; others keep out; the rest stays out; third parties; outsiders stay out;
-		that is it $; that is that $; that is all $; that was it $; full stop $; nothing further; nothing more; nobody further; no further; no more $; stops there; stop there; ends there; one thing; one place; one party;
+		ignores all; ignores any; ignores the rest; ignores others; ignore everyone; ignore everybody; ignore all; ignore the rest; hands off; others stay out; others keep out;
+		the rest stays out; third parties; outsiders stay out;
+		that is it $; that is that $; that is all $; that was it $; full stop $; nothing further; nothing more; nobody further; no further; no more $; stops there; stop there; ends there;
+		one thing; one place; one party;
 		one peer; single source; the one and only; unless you; is all that; are all that; one way; one outlet; no other way`)
 	// complements name who is left out by those who are not, or leave something to some.
-	complements = phrases("whoever is not; whatever is not; who is not; that is not; which is not; if it is not; if not; unless it is; unless they are; leave _ to; leaves _ to; private to; a matter for; a matter between")
+	complements = phrases(`whoever is not; whatever is not; who is not; that is not; which is not; if it is not; if not; unless it is; unless they are; leave _ to; leaves _ to; private to;
+		a matter for; a matter between`)
 	// restOutside phrases close what is outside of the cluster and is not named.
 	restOutside = phrases(`else outside; else beyond; else on the internet; else on the public internet; else in the world; rest of the internet; rest of the world; rest of the outside; no other internet;
 		nothing beyond the cluster; no other outside; nothing external; else external`)
@@ -162,15 +166,24 @@ var (
 	// bothWays phrases are about both directions.
 	bothWays = phrases("each other; one another; both ways; both directions; either direction; vice versa; of the two; in and out; in or out; in nor out; deaf and mute")
 	// outwards and inwards are phrases about one direction.
-	outwards = phrases("nothing out; open connections; opens connections; opening connections; go out; goes out; get out; gets out; starts a; starts any; start a; start any; starts no; opens no; call out; calls out; phone out; phones out; phoning out")
-	inwards  = phrases("nothing in nothing; nothing in $; nothing in and; come in; comes in; coming in; get in; gets in; getting in; let in; stay out; stays out; keep out; the door; the doors; its door; its doors; a foot in; a foot into; spare; spares; spared; in peace")
+	outwards = phrases(`nothing out; open connections; opens connections; opening connections; go out; goes out; get out; gets out; starts a; starts any; start a; start any; starts no;
+		opens no; call out; calls out; phone out; phones out; phoning out`)
+	inwards = phrases(`nothing in nothing; nothing in $; nothing in and; come in; comes in; coming in; get in; gets in; getting in; let in; stay out; stays out; keep out; the door;
+		the doors; its door; its doors; a foot in; a foot into; spare; spares; spared; in peace`)
 	// seeking phrases stand between a source and its destination.
-	seeking = phrases(`relies on; rely on; depends on; depend on; depends upon; relies upon; leans on; lean on; feeds on; feed on; feeds off; lives on; live on; lives off; live off; works off; work off; builds on; turns to; turn to; goes to; go to;
-		go through; goes through; prints through; sticks to; stick to; looks to; pulls from; pull from; reads from; read from; fetches from; fetch from; loads from; wants from; want from; reads; no business; any business; any say in; no say in;
-		to look for; no reason to; anywhere near; come near; comes near; keep _ off; keeps _ off; stay out of; stays out of; keep out of; keeps out of; kept out of; nothing out of; blind to; way in to; way into; asking for; calling for; comes for; out on; out to; in to; traffic to; has _ as its source; without; stores _ in; store _ in; keeps _ in; keep _ in; saves _ in; puts _ in; looks at; look at; a say in; the door of; the doors of; past the door; in on; subscribes to; is a client of; are clients of`)
+	seeking = phrases(`relies on; rely on; depends on; depend on; depends upon; relies upon; leans on; lean on; feeds on; feed on; feeds off; lives on; live on; lives off; live off;
+		works off; work off; builds on; turns to; turn to; goes to; go to;
+		go through; goes through; prints through; sticks to; stick to; looks to; pulls from; pull from; reads from; read from; fetches from; fetch from; loads from; wants from; want from; reads;
+		no business; any business; any say in; no say in;
+		to look for; no reason to; anywhere near; come near; comes near; keep _ off; keeps _ off; stay out of; stays out of; keep out of; keeps out of; kept out of; nothing out of; blind to;
+		way in to; way into; asking for; calling for; comes for; out on; out to; in to; traffic to; has _ as its source; without; stores _ in; store _ in; keeps _ in; keep _ in; saves _ in;
+		puts _ in; looks at; look at; a say in; the door of; the doors of; past the door; in on; subscribes to; is a client of; are clients of`)
 	// hosting phrases stand between a destination and its source.
-	hosting = phrases(`belongs to; belong to; is for; are for; there for; off limits to; off limits for; out of bounds for; out of bounds to; obeys; obey; listens to; listen to; hears from; hear from; should hear from;
-		answers to; answer to; attention to; trusts; trust; trusted by; reserved for; reserved to; kept for; meant for; a matter for; serves; serve; none of; no place for; is what; are what; access for; exposes _ to; expose _ to; offers _ to; offer _ to; welcomes; welcome; tolerates; tolerate; admits; admit; by everything; by anything; by everybody; by anybody; by everyone; by anyone; by whatever; by whoever; closed to; open to; shut to; hidden from; safe from; secret from; served to`)
+	hosting = phrases(`belongs to; belong to; is for; are for; there for; off limits to; off limits for; out of bounds for; out of bounds to; obeys; obey; listens to; listen to; hears from;
+		hear from; should hear from;
+		answers to; answer to; attention to; trusts; trust; trusted by; reserved for; reserved to; kept for; meant for; a matter for; serves; serve; none of; no place for; is what; are what;
+		access for; exposes _ to; expose _ to; offers _ to; offer _ to; welcomes; welcome; tolerates; tolerate; admits; admit; by everything; by anything; by everybody; by anybody; by everyone;
+		by anyone; by whatever; by whoever; closed to; open to; shut to; hidden from; safe from; secret from; served to`)
 	// leaving words stand before a destination that something is done with, for a
 	// source behind "to" or "for", or "take" it "from" one.
 	leaving = phrases("leave; leaves; reserve; reserves; open; opens; close; closes; shut; shuts; lock; locks; expose; exposes; dedicate; dedicates")
@@ -185,16 +198,20 @@ var (
 	clients = phrases("for a client; as a client; for its client; as its client; for clients; as clients; for its only client; as its only client; for its sole client; as its sole client")
 	// unsayable phrases are about what no network policy can say.
 	unsayable = phrases(`per second; per minute; per hour; per day; a second; a minute; an hour; a day; rate limit; rate limits; rate limited; throttle; throttles; throttled; cap; capped; bandwidth;
-		at night; by night; every night; nightly; overnight; by day; hours; weekdays; weekday; weekends; weekend; midnight; noon; tomorrow; tonight; today; until; till; temporarily; temporary; for now; time being; during;
-		retry; retries; retried; encrypt; encrypts; encrypted; encryption; unencrypted; mtls; in tls; tls 1; tls only; only tls; scale _ up; scale _ down; scale up; scale down; scale out; autoscale; restart; restarts; restarted; reboot; redeploy;
-		rename; renames; renamed; delete; back up; back _ up; log every; log all; log each; log any; logs every; logs all; audit every; a copy of; wait for; waits for; wait _ for; times when; monday; tuesday; wednesday; thursday; friday; saturday; sunday; timeout; timeouts; more replicas; fewer replicas; latency; twice a; once a; times a`)
+		at night; by night; every night; nightly; overnight; by day; hours; weekdays; weekday; weekends; weekend; midnight; noon; tomorrow; tonight; today; until; till; temporarily; temporary;
+		for now; time being; during;
+		retry; retries; retried; encrypt; encrypts; encrypted; encryption; unencrypted; mtls; in tls; tls 1; tls only; only tls; scale _ up; scale _ down; scale up; scale down; scale out;
+		autoscale; restart; restarts; restarted; reboot; redeploy;
+		rename; renames; renamed; delete; back up; back _ up; log every; log all; log each; log any; logs every; logs all; audit every; a copy of; wait for; waits for; wait _ for; times when;
+		monday; tuesday; wednesday; thursday; friday; saturday; sunday; timeout; timeouts; more replicas; fewer replicas; latency; twice a; once a; times a`)
 	// vague phrases say that something is to be thought of, and not what may pass.
 	vague = phrases("be careful; careful with; think again; think about; do something; look into; whether; consider; keep an eye; before anyone; before anybody; why; how does; how do; how often; how much")
 	// polite phrases make a question a wish.
 	polite = phrases("can you; could you; would you; will you; can we; could we; may we; please; would it be possible; is it possible")
 	// harmless phrases hold words that forbid elsewhere.
 	harmless = phrases(`drops _ off; drop _ off; dropping _ off; drops in; drop in; drops by; drop by; works off; work off; lives off; live off; feeds off; feed off; based off; runs off;
-		out on; out there; out to; reach out; reaches out; reaching out; call out; calls out; keep in touch; keeps in touch; keep up; keeps up; stay in touch; stays in touch; cannot work without; cannot run without; cannot live without; cannot do without; not work without; not run without; not live without; nothing without`)
+		out on; out there; out to; reach out; reaches out; reaching out; call out; calls out; keep in touch; keeps in touch; keep up; keeps up; stay in touch; stays in touch;
+		cannot work without; cannot run without; cannot live without; cannot do without; not work without; not run without; not live without; nothing without`)
 )
 
 // phrase is a run of words.
