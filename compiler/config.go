@@ -85,10 +85,16 @@ func (r *Result) configure(o *Options) error {
 	if err != nil || r.add(diags) {
 		return err
 	}
-	r.configured(o, c)
-	if err := r.guarded(o, c); err != nil {
-		return err
+	if o.Base != nil {
+		// What is checked, and what it is held against, is not the head's to choose.
+		base, diags, err := readConfig(o.Base)
+		if err != nil || r.add(diags) {
+			return err
+		}
+		c.Clusters, c.Guardrails = base.Clusters, base.Guardrails
 	}
+	r.configured(o, c)
+	r.guarded(o, c)
 	r.Overlay, r.Target = path.Clean(or(o.Overlay, "policies")), or(o.Target, "auto")
 	if len(o.Inventory) == 0 {
 		if _, err := fs.Stat(o.Project, "inventory.yaml"); err == nil {
@@ -103,23 +109,18 @@ const guardrailsName = "guardrails"
 
 // guarded finds the folders of guardrails: in the base tree where there is one,
 // so that a pull request cannot weaken what it is held against.
-func (r *Result) guarded(o *Options, c config) error {
+func (r *Result) guarded(o *Options, c config) {
 	if len(o.Guardrails) > 0 {
-		return nil
+		return
 	}
 	tree := o.Project
 	if o.Base != nil {
 		tree = o.Base
-		var diags diag.List
-		var err error
-		if c, diags, err = readConfig(o.Base); err != nil || r.add(diags) {
-			return err
-		}
 	}
 	folders := c.Guardrails
 	if len(folders) == 0 {
-		if info, err := fs.Stat(tree, guardrailsName); err == nil && info.IsDir() {
-			folders = []string{guardrailsName}
+		if _, err := fs.Lstat(tree, guardrailsName); !errors.Is(err, fs.ErrNotExist) {
+			folders = []string{guardrailsName} // whatever it is: one that cannot be read is no folder without rules
 		}
 	}
 	for _, p := range folders {
@@ -130,7 +131,6 @@ func (r *Result) guarded(o *Options, c config) error {
 		}
 		o.Guardrails = append(o.Guardrails, load.Tree{FS: tree, Path: clean})
 	}
-	return nil
 }
 
 func (r *Result) configured(o *Options, c config) {

@@ -157,6 +157,9 @@ func (r *Result) readIntent(ctx context.Context, embedded, asked read.Reader, s 
 		return nil
 	}
 	s.intent.Rules, s.diags, s.reading = reading.Rules, diags, reading
+	if reading.Alone {
+		s.diags = append(s.diags, unconfirmed(s.intent))
+	}
 	p := reading.Provenance
 	s.entry = lock.Entry{Set: s.intent.Set, Intent: s.intent.Name, Digest: s.digest, Rules: reading.Rules,
 		Reader: p.Reader, Version: p.Version, Model: p.Model, Prompt: p.Prompt, Samples: p.Samples}
@@ -176,13 +179,19 @@ func (r *Result) doubts(s *statement, reading read.Reading, diags diag.List) dia
 	if orders := repair.Orders(diags); len(orders) > 0 {
 		return orders
 	}
-	return unfounded(s.intent, r.LockPath, repair.Unfounded(r.index(), s.request, s.entry.Rules))
+	if problems := repair.Unfounded(r.index(), s.request, s.entry.Rules); len(problems) > 0 {
+		return unfounded(s.intent, r.LockPath, problems)
+	}
+	return diag.List{unconfirmed(s.intent)}
+}
+
+// unconfirmed tells a person whose second opinion is wanted.
+func unconfirmed(intent *ir.Intent) diag.Diagnostic {
+	return diag.Notef(diag.ReadUnconfirmed, intent.Pos, "no second reader confirms how this was read: %s", words(intent.Rules)).
+		About(intent.Name).Hint("compare it with the statement; or say it in words that the embedded reader understands")
 }
 
 func unfounded(intent *ir.Intent, lockPath string, problems []string) diag.List {
-	if len(problems) == 0 {
-		return nil
-	}
 	d := diag.Errorf(diag.ReadUnfounded, intent.Pos, "%s records a meaning that the statement's words do not bear out: %s", lockPath, problems[0]).
 		Relate(diag.Position{File: lockPath}, "the lock says: %s", words(intent.Rules))
 	for _, p := range problems[1:] {

@@ -105,11 +105,11 @@ func guardrailFiles(fsys fs.FS, dir string) ([]file, diag.List) {
 			refuse(name, "guardrails cannot be read: %v", err)
 			return nil
 		}
-		if d.IsDir() || path.Ext(name) != ".rego" || strings.HasSuffix(name, "_test.rego") {
+		if !d.IsDir() && !d.Type().IsRegular() { // a link may lead to rules, which would then not be read
+			refuse(name, "not a regular file")
 			return nil
 		}
-		if !d.Type().IsRegular() {
-			refuse(name, "not a regular file")
+		if d.IsDir() || path.Ext(name) != ".rego" || strings.HasSuffix(name, "_test.rego") {
 			return nil
 		}
 		if len(files) == maxFiles {
@@ -246,7 +246,7 @@ func faults(name string, err error) diag.List {
 		}
 		d := broken(pos, "%s", clip(e.Message))
 		if f, ok := strings.CutPrefix(e.Message, "undefined function "); ok && ast.BuiltinMap[f] != nil {
-			d = d.Hint("guardrails run without network, clock, environment or randomness; what they see is in input")
+			d = d.Hint("guardrails run without network, clock, environment or randomness; what they see is in input, and sprintf joins strings")
 		}
 		if strings.Contains(e.Message, "keyword is required") {
 			d = d.Hint("guardrails are Rego v1: deny contains msg if { ... }; opa fmt --rego-v1 rewrites older files")

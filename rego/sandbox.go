@@ -24,11 +24,11 @@ import (
 // stopped. A call of print is compiled, and left out of what runs.
 
 var builtins = []string{
-	"abs", "all", "any", "array.concat", "array.reverse", "array.slice", "assign", "ceil", "concat", "contains", "count", "div", "endswith", "eq", "equal", "floor",
+	"abs", "all", "any", "array.concat", "array.reverse", "array.slice", "assign", "ceil", "contains", "count", "div", "endswith", "eq", "equal", "floor",
 	"glob.match", "glob.quote_meta", "graph.reachable", "gt", "gte", "indexof", "internal.member_2", "internal.member_3", "internal.template_string", "intersection",
 	"is_array", "is_boolean", "is_null", "is_number", "is_object", "is_set", "is_string", "lower", "lt", "lte", "max", "min", "minus", "mul", "neq",
 	"net.cidr_contains", "net.cidr_intersects", "net.cidr_is_valid", "numbers.range", "object.filter", "object.get", "object.keys", "object.remove", "object.subset",
-	"object.union", "object.union_n", "or", "and", "plus", "print", "regex.is_valid", "regex.match", "regex.replace", "regex.split", "rem", "replace", "round", "sort",
+	"object.union", "object.union_n", "or", "and", "plus", "print", "regex.is_valid", "regex.match", "regex.split", "rem", "round", "sort",
 	"split", "sprintf", "startswith", "strings.any_prefix_match", "strings.any_suffix_match", "strings.count", "strings.reverse", "substring", "sum", "to_number",
 	"trim", "trim_left", "trim_prefix", "trim_right", "trim_space", "trim_suffix", "type_name", "union", "upper", "walk",
 }

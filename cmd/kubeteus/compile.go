@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -82,6 +83,9 @@ func compile(c *cli.Context, locked, write bool) error {
 	}
 	if write {
 		p.write()
+	}
+	if p.opts.Base == nil && strings.HasPrefix(os.Getenv("GITHUB_EVENT_NAME"), "pull_request") {
+		fmt.Fprintln(c.App.ErrWriter, "kubeteus: without --base the guardrails are those of the pull request itself")
 	}
 	progress, done := watch(c.App.ErrWriter)
 	p.opts.Progress = progress

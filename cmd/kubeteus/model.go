@@ -210,7 +210,7 @@ func choose(c *cli.Context, p *project) (string, compiler.Settings, error) {
 	if diags.HasErrors() {
 		return "english", settings, nil // Compile finds the same, and says it
 	}
-	fromTree := settings.BaseURL != "" && !c.IsSet("base-url")
+	fromTree := settings.BaseURL != "" && c.String("base-url") == "" || settings.Name != "" && c.String("model") == ""
 	settings.Name = cmp.Or(c.String("model"), settings.Name)
 	settings.BaseURL = cmp.Or(c.String("base-url"), settings.BaseURL, defaultBaseURL)
 	settings.APIVersion = cmp.Or(c.String("api-version"), settings.APIVersion)
@@ -236,12 +236,20 @@ func choose(c *cli.Context, p *project) (string, compiler.Settings, error) {
 		if settings.Name == "" {
 			return "", settings, misused("give --model NAME, or model: {name: ...} in kubeteus.yaml", "--reader openai needs a model")
 		}
-		if fromTree && p.opts.Base == nil && strings.HasPrefix(os.Getenv("GITHUB_EVENT_NAME"), "pull_request") {
-			return "", settings, misused("give --base with the base branch, whose kubeteus.yaml is then used, or --base-url",
-				"on a pull request the model's address would come from the pull request itself")
+		if fromTree && p.opts.Base == nil && unreviewed() {
+			return "", settings, misused("give --base with the base branch, whose kubeteus.yaml is then used, or --model and --base-url",
+				"in CI the model and its address would come from the pull request itself")
 		}
 	}
 	return reader, settings, nil
+}
+
+// unreviewed says whether what is checked out may be somebody's proposal: in CI, but
+// for events that only what was merged gives rise to.
+func unreviewed() bool {
+	merged := []string{"push", "schedule", "workflow_dispatch"}
+	return (os.Getenv("CI") != "" || os.Getenv("GITHUB_ACTIONS") != "" || os.Getenv("GITLAB_CI") != "" || os.Getenv("GITHUB_EVENT_NAME") != "") &&
+		!slices.Contains(merged, os.Getenv("GITHUB_EVENT_NAME"))
 }
 
 // ask builds the chain for a run that reads statements with a model, and returns

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -59,6 +60,9 @@ func openProject(c *cli.Context, arg string) (*project, error) {
 	if !info.IsDir() {
 		abs = filepath.Dir(abs)
 	}
+	if held, err := os.Stat(filepath.Join(abs, "intents")); err == nil && held.IsDir() && filepath.Base(abs) == "intents" {
+		return nil, misused("move "+filepath.Join(arg, "intents")+" away: intents lie in one folder", "%s is a folder of intents, and holds another", arg)
+	}
 	p := &project{dir: filepath.Dir(abs)}
 	inside := filepath.Base(abs)
 	if held, err := os.Stat(filepath.Join(abs, "intents")); err == nil && held.IsDir() {
@@ -106,6 +110,9 @@ func (p *project) sources(c *cli.Context) error {
 		}
 	}
 	if rev := c.String("base"); rev != "" {
+		if c.IsSet("guardrails") {
+			return misused("leave --guardrails out: --base says where they come from", "--guardrails and --base contradict each other")
+		}
 		if p.opts.Base, err = base(p.dir, rev); err != nil {
 			return err
 		}
@@ -113,25 +120,16 @@ func (p *project) sources(c *cli.Context) error {
 	return p.output(c.String("out"))
 }
 
-// base is the project's tree in a revision; an empty one where the revision has
-// no such project yet, which then has no guardrails either.
+// base is the project's tree in a revision. A project that the revision does not
+// have, because it was moved, linked or is new, has nothing there that it could be
+// held against, which is an error and no empty tree.
 func base(dir, rev string) (fs.FS, error) {
 	tree, err := gitfs.Open(dir, rev)
-	if errors.Is(err, fs.ErrNotExist) {
-		return empty{}, nil
-	}
 	var e *gitfs.Error
 	if errors.As(err, &e) {
-		return nil, misused(e.Hint, "--base %s: %s", rev, e.Message)
+		return nil, misused(cmp.Or(e.Hint, "give a revision that has the project at the same place; for a project that is new, leave --base out"), "--base %s: %s", rev, e.Message)
 	}
 	return tree, err
-}
-
-// empty is a file system without files.
-type empty struct{}
-
-func (empty) Open(name string) (fs.File, error) {
-	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
 // settingsTree is where the model's settings are read: the base revision, if one

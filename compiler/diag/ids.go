@@ -42,6 +42,7 @@ const (
 	ReadAnswer      ID = "KT3011" // no answer of the model was taken
 	ReadTooMany     ID = "KT3012" // what a statement points at is more than a model is told
 	ReadUnfounded   ID = "KT3013" // the lock records a reading that the statement's words do not bear out
+	ReadUnconfirmed ID = "KT3014" // a reading that the embedded reader has no vote on
 
 	// What can be written.
 	LowerUnsayable   ID = "KT4001" // the target cannot say it

@@ -53,6 +53,7 @@ type Reading struct {
 	Rules      []ir.Rule
 	Provenance Provenance
 	Attempts   []Attempt
+	Alone      bool // a model's, and the embedded reader has no vote on it
 }
 
 // Provenance is where a reading came from, as the lock records it.

@@ -26,6 +26,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -144,7 +145,7 @@ func (r *reader) Read(ctx context.Context, q read.Request) (read.Reading, diag.L
 		return reading, d, nil
 	}
 	reading.Rules = samples[0].answer.Rules
-	if asked.vote != nil {
+	if reading.Alone = asked.vote == nil; !reading.Alone {
 		reading.Rules = asked.vote // the same meaning, in the form that never varies
 	}
 	reading.Provenance.Samples = fmt.Sprintf("%d/%d", len(samples), len(samples))
@@ -153,14 +154,22 @@ func (r *reader) Read(ctx context.Context, q read.Request) (read.Reading, diag.L
 
 // Unfounded says what in rules that were recorded for a statement its words do
 // not bear out. It is asked of readings on which the embedded reader has no vote:
-// who edits a lock must not be believed more than a model. Where the statement
-// points at more than a shortlist holds, nothing can be said, and nothing is.
+// who edits a lock must not be believed more than a model, so that the rules are
+// taken for its answer. What cannot be checked is not borne out.
 func Unfounded(x *names.Index, q read.Request, rules []ir.Rule) []string {
 	s, err := x.Shortlist(q.Statement, q.Namespace, q.Context, 0)
 	if err != nil {
-		return nil
+		return []string{err.Error()}
 	}
-	return messages(model.Evidence(model.Answer{Outcome: model.Rules, Rules: rules}, s))
+	text, err := model.Encode(rules, "")
+	if err != nil {
+		return []string{err.Error()}
+	}
+	answer, problems := model.Decode(text, s)
+	if len(problems) > 0 {
+		return messages(problems)
+	}
+	return messages(model.Evidence(answer, s))
 }
 
 // Orders are those findings that say that a statement gives orders to its reader.
@@ -280,8 +289,29 @@ func messages(problems []model.Problem) []string {
 	return out
 }
 
-// sendable hides what --redact keeps back.
+var (
+	refPattern  = regexp.MustCompile(`[a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*`)
+	addrPattern = regexp.MustCompile(`\b\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2})?`)
+)
+
+// sendable takes out of a finding what the shortlist does not name: other
+// workloads and policies, and addresses that the statement does not say. Under
+// --redact the rest is hidden, too.
 func (r *reader) sendable(q *question, text string) string {
+	text = addrPattern.ReplaceAllStringFunc(text, func(a string) string {
+		if strings.Contains(q.Statement, a) {
+			return a
+		}
+		return "an address that is not listed"
+	})
+	text = refPattern.ReplaceAllStringFunc(text, func(ref string) string {
+		namespace, _, _ := strings.Cut(ref, "/")
+		listed := slices.ContainsFunc(q.shortlist.Workloads, func(w names.ShortWorkload) bool { return w.Namespace+"/"+w.Name == ref })
+		if listed || q.Inventory.Namespace(namespace) == nil {
+			return ref
+		}
+		return "something that is not listed"
+	})
 	if q.mask == nil {
 		return text
 	}

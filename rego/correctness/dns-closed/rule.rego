@@ -63,7 +63,7 @@ lookup(rule) if {
 # asked says that somebody wants DNS closed.
 asked(policy) if {
 	some read in input.rules
-	concat("/", [read.set, read.intent]) in policy.intents
+	sprintf("%s/%s", [read.set, read.intent]) in policy.intents
 	closes(read)
 }
 

@@ -13,5 +13,5 @@ findings contains lib.finding(policy, sprintf("spec.%s", [direction]), message) 
 	some policy in input.policies
 	some direction in {rule.direction | some rule in policy.rules}
 	not lib.isolates(policy, direction)
-	message := sprintf("has %s rules, and policyTypes says %s only: the rules do nothing", [direction, concat(" and ", policy.spec.policyTypes)])
+	message := sprintf("has %s rules, and policyTypes says %s only: the rules do nothing", [direction, policy.spec.policyTypes[0]])
 }
