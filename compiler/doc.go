@@ -57,7 +57,13 @@
 //   - Where the embedded reader does not understand the statement, an answer has to
 //     show that it is about it: everything it names has a word in the statement,
 //     everything that the statement names is used, and allowing and forbidding
-//     follow its words (read/model, evidence.go). That refuses some right answers.
+//     follow its words (read/model, evidence.go). That refuses some right answers,
+//     and takes some wrong ones whose words no table knows: a note names every
+//     reading that only a model has.
+//   - What a lock records of such a statement is held against the same shortlist and
+//     words as a model's answer: who edits a lock is not believed more.
+//   - With a base revision, clusters (and with them the overlay that is checked) come
+//     from the base, too, not only guardrails, model and endpoint.
 //   - Statements that give orders to their reader are refused before a model sees
 //     them.
 //   - Two readings are the same if section 4.2 gives one verdict for every flow,
