@@ -19,7 +19,7 @@ func apart(from, to string) string { return closes("ingress", to, traffic(from, 
 // and two wrong ones are taken.
 var undecided = map[string]string{
 	"The database of orders (orders-db) is none of web's concern.": "refused",
-	"web would break if it lost orders.":                           "taken",
+	"web would break if it lost orders.":                           "refused",
 	"web talks to cartservice, cartservice to redis-cart.":         "taken",
 }
 

@@ -2,6 +2,7 @@ package model
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/kubeteus/kubeteus/compiler/ir"
 )
@@ -62,6 +63,8 @@ func (e *evidence) polarity(rules []ir.Rule) {
 		e.refuse("the statement says who alone may do something, and the rules close nothing")
 	case !r.closes && (prohibits || surely && !permitsPlainly(e.words)):
 		e.refuse("the statement forbids something, and the rules only allow")
+	case r.allows && !r.closes && !permits && !e.reaches():
+		e.refuse("the rules allow something, and no word of the statement that is understood here does")
 	}
 	must := says(map[string]bool{"must": true}) && !says(negations) // all of it must come from web: from nowhere else
 	if r.excepts && !must && !spares && !says(excepting) {
@@ -97,6 +100,18 @@ func namesPeers(rules []ir.Rule) bool {
 		return r.Close != nil && slices.ContainsFunc(slices.Concat(r.Close.Scope, r.Close.Except), func(t ir.Traffic) bool { return len(t.Peers) > 0 })
 	})
 }
+
+// reaches says whether any word or sign of the statement speaks of reaching, needing
+// or serving at all. Where none does, the statement may be in words, or in a
+// language, that no table knows: a prohibition among them.
+func (e *evidence) reaches() bool {
+	return speaks(e.words, acts, false) || speaks(e.words, acted, false) || speaks(e.words, permitting, false) || speaks(e.words, mutual, false) || e.phrase(seeking) || e.phrase(hosting) ||
+		e.phrase(having) || e.phrase(taking) || strings.ContainsAny(e.s.Statement, "<>←→↔") ||
+		speaks(e.words, inward, false) || speaks(e.words, outward, false) || len(e.words) <= terse && speaks(e.words, wordSet("to from"), false)
+}
+
+// terse is as many words as "web to orders on 8080" may have.
+const terse = 8
 
 // otherNamespaces says whether the statement speaks of namespaces other than one.
 func (e *evidence) otherNamespaces() bool {

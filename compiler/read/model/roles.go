@@ -127,13 +127,21 @@ func pods(peers []ir.Peer) bool {
 
 // bothWays holds flows back, and flows of a party to itself, against words for them.
 func (e *evidence) bothWays(rules []ir.Rule) {
-	seen := map[flow]bool{}
+	seen, all, some := map[flow]bool{}, map[flow]bool{}, map[flow]bool{} // all: on every port; some: on some
 	for _, r := range rules {
 		if r.Allow == nil {
 			continue
 		}
 		for _, f := range flowsOf(r) {
 			seen[f] = true
+			if len(r.Allow.Ports) == 0 {
+				all[f] = true
+			} else {
+				some[f] = true
+			}
+			if all[f] && some[f] {
+				e.refuse("the rules let %s reach %s on every port, and on some: the ports that the statement says are the only ones", f.from, f.to)
+			}
 			if f.from == f.to && slices.Contains(e.uses.workloads, f.from) && !speaks(e.words, selfish, false) {
 				e.refuse("the rules let %s reach itself, and no word of the statement speaks of that", f.from)
 			}

@@ -82,6 +82,8 @@ var (
 		notify notifies trigger triggers upload uploads deliver delivers submit submits report reports register registers read reads look looks load loads say
 		reach reaches reaching call calls calling access accesses accessing talk talks talking connect connects connecting query queries querying contact contacts contacting
 		use uses using send sends sending push pushes pushing write writes writing hit hits hitting invoke invokes invoking speak speaks speaking`)
+	// acted are what is done by whoever opens the connection.
+	acted = wordSet("reached called accessed used queried contacted hit invoked read fetched scraped served fed")
 	// suffers are words after which the subject may be the one that is reached.
 	suffers = wordSet(`accept accepts accepted receive receives received receiving listen listens serve serves reachable accessible available exposed expose exposes open opens opened be is are by from
 		get gets allow allows let lets only whom which that who via through`)
