@@ -91,6 +91,7 @@ type Result struct {
 // clean.
 func Compile(ctx context.Context, o Options) (*Result, error) {
 	r := prepare(o)
+	go r.engine() // beside the passes that do not need it: it takes a while
 	err := r.configure(&o)
 	if err == nil && !r.Diags.HasErrors() {
 		err = r.run(ctx, o)
@@ -100,12 +101,11 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 	return r, err
 }
 
-// prepare makes an empty result. The embedded rules take a tenth of a second to
-// compile: that begins now, beside the passes that do not need them.
+// prepare makes an empty result. The embedded rules are compiled when they are
+// first asked for.
 func prepare(o Options) *Result {
 	r := &Result{LockPath: path.Join(folder(o), LockName)}
 	r.engine = sync.OnceValues(func() (*rego.Engine, error) { return rego.New(context.Background()) })
-	go r.engine()
 	return r
 }
 

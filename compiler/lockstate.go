@@ -60,12 +60,12 @@ func Lock(ctx context.Context, o Options) ([]LockState, *Result, error) {
 		wants = append(wants, lock.Want{Set: s.intent.Set, Intent: s.intent.Name, Statement: s.intent.Statement, Namespace: s.set.Namespace,
 			Before: s.request.Context})
 	}
-	reader := english.New(r.Inventory)
+	reader := english.With(r.Inventory, r.index())
 	var out []LockState
 	for i, v := range r.recorded.Verdicts(wants) {
 		state := LockState{Verdict: v}
 		if v.Entry != nil {
-			state.Records = wordings(v.Entry.Rules)
+			state.Records = ir.Words(v.Entry.Rules)
 		}
 		if i < len(r.statements) {
 			if err := r.vote(ctx, reader, r.statements[i], &state); err != nil {
@@ -96,7 +96,7 @@ func (r *Result) vote(ctx context.Context, reader read.Reader, s *statement, sta
 	state.Pos, state.Statement, state.Findings = s.intent.Pos, s.intent.Statement, findings
 	understood := !findings.HasErrors()
 	if understood {
-		state.Reads = wordings(reading.Rules)
+		state.Reads = ir.Words(reading.Rules)
 	}
 	switch {
 	case state.State != lock.Fresh:
@@ -110,13 +110,4 @@ func (r *Result) vote(ctx context.Context, reader read.Reader, s *statement, sta
 		}
 	}
 	return nil
-}
-
-// wordings says rules in plain words, one string per rule.
-func wordings(rules []ir.Rule) []string {
-	var out []string
-	for _, r := range rules {
-		out = append(out, r.String())
-	}
-	return out
 }

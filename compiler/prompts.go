@@ -17,7 +17,7 @@ func Prompts(ctx context.Context, o Options) ([]chat.Request, *Result, error) {
 	var out []chat.Request
 	ask := func(ctx context.Context, o Options) error {
 		r.stand()
-		options := r.repairs(o.Model, english.New(r.Inventory))
+		options := r.repairs(o.Model, english.With(r.Inventory, r.index()))
 		for _, s := range r.listed() {
 			if s.fresh() {
 				continue

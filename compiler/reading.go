@@ -55,7 +55,7 @@ func (s *statement) fresh() bool { return s.entry.Fresh(s.digest) }
 func (r *Result) read(ctx context.Context, o Options) error {
 	r.stand()
 	r.statements = r.listed()
-	embedded, asked, parallel := english.New(r.Inventory), read.Reader(nil), 1
+	embedded, asked, parallel := english.With(r.Inventory, r.index()), read.Reader(nil), 1
 	if o.Model != nil && !o.Locked {
 		asked, parallel = repair.New(r.repairs(o.Model, embedded)), cmp.Or(o.Model.Parallel, defaultParallel)
 	}
@@ -208,11 +208,7 @@ func disagreement(intent *ir.Intent, read []ir.Rule, lockPath, flow string) diag
 }
 
 func words(rules []ir.Rule) string {
-	var out []string
-	for _, r := range rules {
-		out = append(out, r.String())
-	}
-	return strings.Join(out, "; ")
+	return strings.Join(ir.Words(rules), "; ")
 }
 
 func connections(inv *inventory.Inventory) []verify.Conn {

@@ -103,9 +103,7 @@ func (r *Result) intent(s *statement, carried map[string][]string) report.Intent
 	for _, a := range s.reading.Attempts {
 		out.Attempts = append(out.Attempts, report.Attempt(a))
 	}
-	for _, rule := range intent.Rules {
-		out.ReadsAs = append(out.ReadsAs, rule.String())
-	}
+	out.ReadsAs = ir.Words(intent.Rules)
 	if r.Program != nil {
 		for _, b := range r.Program.Rules {
 			if b.Intent == intent && b.Implied != "" {

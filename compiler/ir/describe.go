@@ -205,3 +205,12 @@ func (b *Bound) Words() string {
 	c := b.Close
 	return b.Implied + ": " + Rule{Close: &Close{End: c.End, Subject: said(c.Subject), Firm: c.Firm}}.String()
 }
+
+// Words says rules in plain words, one string per rule.
+func Words(rules []Rule) []string {
+	var out []string
+	for _, r := range rules {
+		out = append(out, r.String())
+	}
+	return out
+}

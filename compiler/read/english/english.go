@@ -48,9 +48,10 @@ type reader struct {
 
 // New returns a reader of statements about inv. It builds the vocabulary of
 // names once.
-func New(inv *inventory.Inventory) read.Reader {
-	return &reader{inv: inv, x: names.New(inv)}
-}
+func New(inv *inventory.Inventory) read.Reader { return With(inv, names.New(inv)) }
+
+// With is New with a vocabulary that was built already.
+func With(inv *inventory.Inventory, x *names.Index) read.Reader { return &reader{inv: inv, x: x} }
 
 // Read implements read.Reader. It never returns an error: it uses no machine.
 func (r *reader) Read(_ context.Context, q read.Request) (read.Reading, diag.List, error) {

@@ -223,17 +223,24 @@ func TestEvidence(t *testing.T) {
 		{"web and orders are friends, both ways.", allows(web, orders, "") + "," + allows(orders, web, ""), ""},
 		{"The outside world sees web and nothing more of the shop.", spares(world, web, "") + "," + closes("ingress", `{"pods_in":["shop"],"minus":[`+web+`]}`, traffic(world, ""), "null"), ""},
 	} {
-		s, err := x.Shortlist(tt.statement, "shop", nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a, problems := model.Decode(doc(tt.rules), s)
-		if len(problems) == 0 {
-			problems = model.Evidence(a, s)
-		}
+		a, problems := held(t, x, tt.statement, tt.rules)
 		got := messages(problems)
 		if tt.want == "" && got != "" || tt.want != "" && !strings.Contains(got, tt.want) {
 			t.Errorf("%s\n%v\ngot %s\nwant %q", tt.statement, a.Rules, got, tt.want)
 		}
 	}
+}
+
+// held answers a statement of the shop with rules, and says what is wrong with that.
+func held(t *testing.T, x *names.Index, statement, rules string) (model.Answer, []model.Problem) {
+	t.Helper()
+	s, err := x.Shortlist(statement, "shop", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, problems := model.Decode(doc(rules), s)
+	if len(problems) == 0 {
+		problems = model.Evidence(a, s)
+	}
+	return a, problems
 }

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/kubeteus/kubeteus/compiler/names"
-	"github.com/kubeteus/kubeteus/compiler/read/model"
 )
 
 func onlyLet(from, to, ports string) string {
@@ -73,18 +72,11 @@ func TestFresh(t *testing.T) {
 		{"web should call orders with a timeout.", "", allows(web, orders, "")},
 		{"Why does web call orders?", "", allows(web, orders, "")},
 	} {
-		s, err := x.Shortlist(tt.statement, "shop", nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
 		for i, rules := range []string{tt.right, tt.wrong} {
 			if rules == "" {
 				continue
 			}
-			a, problems := model.Decode(doc(rules), s)
-			if len(problems) == 0 {
-				problems = model.Evidence(a, s)
-			}
+			a, problems := held(t, x, tt.statement, rules)
 			if right := i == 0; right && (len(problems) > 0) != (undecided[tt.statement] == "refused") {
 				t.Errorf("%q: the right answer: %s", tt.statement, messages(problems))
 			} else if !right && (len(problems) == 0) != (undecided[tt.statement] == "taken") {

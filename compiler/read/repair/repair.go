@@ -234,7 +234,7 @@ func (r *reader) converse(ctx context.Context, q *question, index int, s *sample
 		if err := r.examine(ctx, q, q.restore(reply.Text), s); err != nil {
 			return err
 		}
-		readsAs := wordsOf(s.answer.Rules)
+		readsAs := ir.Words(s.answer.Rules)
 		s.attempts = append(s.attempts, read.Attempt{Sample: index + 1, ReadsAs: readsAs, Problems: s.problems})
 		if len(s.problems) == 0 || attempt == r.Attempts || previous != nil && equal(previous, s.answer.Rules) {
 			return nil
@@ -364,17 +364,9 @@ func attempts(n int) string {
 // two words an ambiguity.
 func two(at diag.Position, one string, a []ir.Rule, other string, b []ir.Rule, flow string) diag.Diagnostic {
 	return diag.Errorf(diag.ReadAmbiguous, at, "the statement has two readings: %s", flow).
-		Relate(diag.Position{File: at.File}, "first, %s: %s", one, strings.Join(wordsOf(a), "; ")).
-		Relate(diag.Position{File: at.File}, "second, %s: %s", other, strings.Join(wordsOf(b), "; ")).
+		Relate(diag.Position{File: at.File}, "first, %s: %s", one, strings.Join(ir.Words(a), "; ")).
+		Relate(diag.Position{File: at.File}, "second, %s: %s", other, strings.Join(ir.Words(b), "; ")).
 		Hint("say which is meant in the statement")
-}
-
-func wordsOf(rules []ir.Rule) []string {
-	var out []string
-	for _, r := range rules {
-		out = append(out, r.String())
-	}
-	return out
 }
 
 func equal(a, b []ir.Rule) bool {
