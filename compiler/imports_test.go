@@ -30,7 +30,7 @@ type ban struct {
 var (
 	nouns = []string{"compiler/diag", "compiler/inventory", "compiler/ir", "compiler/policy", "compiler/names", "compiler/lock"}
 	// passes in the order of Compile. infer and reach feed lower and verify.
-	passes = []string{"compiler/load", "compiler/infer", "compiler/read", "compiler/reach", "compiler/lower", "compiler/validate", "compiler/verify", "compiler/emit", "compiler/report"}
+	passes = []string{"compiler/load", "compiler/infer", "compiler/read", "compiler/reach", "compiler/lower", "compiler/validate", "compiler/verify", "compiler/compare", "compiler/emit", "compiler/report"}
 	all    = []string{"..."}
 )
 

@@ -45,6 +45,8 @@ type statement struct {
 	digest  string
 	reading read.Reading
 	diags   diag.List
+	named   bool     // the file gives its name
+	cuts    []string // as the file lists them
 }
 
 // fresh says whether the lock knows what the statement means.
@@ -108,6 +110,10 @@ func (r *Result) listed() []*statement {
 					return r.judge(ctx, set, intent, rules)
 				},
 				Differ: func(a, b []ir.Rule) (string, bool) { return r.differ(set, intent, a, b) }}
+			st.named = i.Named
+			for _, c := range i.Cuts {
+				st.cuts = append(st.cuts, c.String())
+			}
 			out = append(out, st)
 			before = append(before[:len(before):len(before)], i.Statement)
 		}

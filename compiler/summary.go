@@ -8,7 +8,6 @@ import (
 	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/emit"
 	"github.com/kubeteus/kubeteus/compiler/ir"
-	"github.com/kubeteus/kubeteus/compiler/policy"
 	"github.com/kubeteus/kubeteus/compiler/reach"
 	"github.com/kubeteus/kubeteus/compiler/report"
 )
@@ -68,7 +67,7 @@ func (r *Result) policies(out *report.Report) map[string][]string {
 	for _, o := range r.Policies {
 		p := report.Policy{Path: strings.TrimPrefix(o.Origin.File, r.Overlay+"/"), Kind: o.Kind(), Namespace: o.Namespace(), Name: o.Name(), Change: report.Unchanged}
 		p.YAML = yaml[p.Path]
-		p.Intents = intentsOf(o)
+		p.Intents = o.Intents()
 		if c, ok := changes[p.Path]; ok {
 			p.Change = c
 		}
@@ -84,11 +83,6 @@ func (r *Result) policies(out *report.Report) map[string][]string {
 		}
 	}
 	return carried
-}
-
-// intentsOf are the set/intent names that a policy's annotation lists.
-func intentsOf(o policy.Object) []string {
-	return strings.Fields(strings.ReplaceAll(o.NetworkPolicy.Annotations[policy.IntentAnnotation], ",", " "))
 }
 
 // intent reports one statement.

@@ -59,6 +59,14 @@ type Cut struct {
 	Pos      diag.Position
 }
 
+// String writes the cut as an intent file lists it.
+func (c Cut) String() string {
+	if c.Port == "" {
+		return c.From + " -> " + c.To
+	}
+	return c.From + " -> " + c.To + ":" + c.Port
+}
+
 // Expect is a test of the result. Port is a number or a name, "" where every port
 // is meant; Protocol is "" where the file names none.
 type Expect struct {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -93,11 +92,8 @@ func compile(c *cli.Context, locked, write bool) error {
 	defer cancel()
 	result, err := compiler.Compile(ctx, p.opts)
 	done()
-	if err != nil && errors.Is(err, context.Canceled) {
-		return exit{code: exitFailed, err: errInterrupted, hint: a.resume()}
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return exit{code: exitFailed, err: fmt.Errorf("the run took longer than --time-limit %s; nothing was written", c.Duration("time-limit")), hint: a.resume()}
+	if ended := a.ended(c, err); ended != nil {
+		return ended
 	}
 	if printErr := show(c, p, result); printErr != nil {
 		return printErr

@@ -91,6 +91,18 @@ func (a *asker) limit(c *cli.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.Context, c.Duration("time-limit"))
 }
 
+// ended words the end of a run that somebody, or a limit, interrupted; nil where
+// the run has another end.
+func (a *asker) ended(c *cli.Context, err error) error {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return exit{code: exitFailed, err: errInterrupted, hint: a.resume()}
+	case errors.Is(err, context.DeadlineExceeded):
+		return exit{code: exitFailed, err: fmt.Errorf("the run took longer than --time-limit %s; nothing was written", c.Duration("time-limit")), hint: a.resume()}
+	}
+	return nil
+}
+
 // resume says how to go on after a run that a server stopped.
 func (a *asker) resume() string {
 	switch {

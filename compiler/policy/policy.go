@@ -8,6 +8,8 @@
 package policy
 
 import (
+	"strings"
+
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/kubeteus/kubeteus/compiler/diag"
@@ -50,6 +52,11 @@ const (
 	ProjectLabel     = "kubeteus.dev/project"
 	IntentAnnotation = "kubeteus.dev/intents"
 )
+
+// Intents are the intents that o carries, as set/name.
+func (o Object) Intents() []string {
+	return strings.Fields(strings.ReplaceAll(o.NetworkPolicy.Annotations[IntentAnnotation], ",", " "))
+}
 
 // Own says whether kubeteus wrote o for the project.
 func (o Object) Own(project string) bool {

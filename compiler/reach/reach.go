@@ -121,16 +121,22 @@ func (e *Engine) Decide(f ir.Flow) Decision {
 
 // Isolates says whether a policy restricts that end of w's pods.
 func (e *Engine) Isolates(w *inventory.Workload, end ir.End) bool {
+	return len(e.Closers(w, end)) > 0
+}
+
+// Closers returns the policies that restrict that end of w's pods.
+func (e *Engine) Closers(w *inventory.Workload, end ir.End) []*policy.Object {
 	p := ir.Endpoint{Workload: w, Namespace: e.inv.Namespace(w.Namespace), Labels: w.Labels}
 	if !selectable(p) {
-		return false
+		return nil
 	}
+	var out []*policy.Object
 	for _, i := range e.byNamespace[w.Namespace] {
 		if c := &e.policies[i]; c.isolates[direction(end)] && c.subject.meets(w.Labels) {
-			return true
+			out = append(out, c.object)
 		}
 	}
-	return false
+	return out
 }
 
 // selectable says whether policies can select p: a pod on the pod network.

@@ -142,8 +142,18 @@ func (s *Space) evaluate() {
 // Into returns the classes that reach the class to on a port. Whether a class
 // reaches itself is said of two pods of it.
 func (s *Space) Into(to int, protocol string, port int) Set {
+	out, in := s.Ends(to, protocol, port)
+	if in != nil {
+		out.and(in)
+	}
+	return out
+}
+
+// Ends returns the two parts of Into: the classes whose own egress lets flows to
+// the class to pass on a port, and those that its ingress lets in, nil for all.
+func (s *Space) Ends(to int, protocol string, port int) (out, in Set) {
 	dest := s.Classes[to]
-	out := s.all.clone()
+	out = s.all.clone()
 	out.andNot(s.isolated[egress])
 	for _, list := range [][]*group{s.anywhere, s.egress[to]} {
 		for _, g := range list {
@@ -153,20 +163,19 @@ func (s *Space) Into(to int, protocol string, port int) Set {
 		}
 	}
 	if !s.isolated[ingress].Has(to) {
-		return out
+		return out, nil
 	}
-	in := newSet(len(s.Classes))
+	in = newSet(len(s.Classes))
 	for _, g := range s.ingress[to] {
 		if !g.ports.match(dest, protocol, port) {
 			continue
 		}
 		if g.peers == nil {
-			return out
+			return out, nil
 		}
 		in.or(g.peers)
 	}
-	out.and(in)
-	return out
+	return out, in
 }
 
 // Ports returns the port sets that rules about flows to the class name, each

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/kubeteus/kubeteus/compiler/compare"
 	"github.com/kubeteus/kubeteus/compiler/inventory"
 	"github.com/kubeteus/kubeteus/compiler/ir"
 )
@@ -30,13 +30,6 @@ const (
 	// maxPorts is how many ports of one destination are looked at.
 	maxPorts = 64
 )
-
-// outsides are public addresses; the first that lies in no range of the cluster
-// stands for outside.
-var outsides = []netip.Addr{
-	netip.MustParseAddr("93.184.216.34"), netip.MustParseAddr("198.41.0.4"), netip.MustParseAddr("9.9.9.9"),
-	netip.MustParseAddr("2606:2800:220:1:248:1893:25c8:1946"), netip.MustParseAddr("2001:503:ba3e::2:30"),
-}
 
 // Flows is what an engine answered for every pair of parties.
 type Flows struct {
@@ -100,13 +93,13 @@ func (f *Flows) choose(inv *inventory.Inventory, focus []string) {
 			hosts = append(hosts, w.Ref())
 			continue
 		}
-		p := party{name: w.Ref(), end: ir.Endpoint{Workload: w, Namespace: inv.Namespace(w.Namespace), Labels: w.Labels}, ports: declared(inv, w)}
+		p := party{name: w.Ref(), end: ir.Endpoint{Workload: w, Namespace: inv.Namespace(w.Namespace), Labels: w.Labels}, ports: compare.Ports(inv, w)}
 		if len(inv.Workload(w.Namespace, w.Name)) > 1 {
 			p.name += " (" + w.Kind + ")"
 		}
 		if len(p.ports) == 0 {
 			silent = append(silent, p.name)
-			p.ports = []inventory.Port{{Number: 80, Protocol: "TCP"}}
+			p.ports = []inventory.Port{compare.Undeclared}
 		}
 		if len(p.ports) > maxPorts {
 			cut = append(cut, p.name)
@@ -118,7 +111,7 @@ func (f *Flows) choose(inv *inventory.Inventory, focus []string) {
 	if n := len(candidates); len(f.parties) < n {
 		f.notes = append(f.notes, fmt.Sprintf("%d of %d workloads are looked at", len(f.parties), n))
 	}
-	address := stranger(inv.Facts)
+	address := compare.Address(inv.Facts)
 	f.parties = append(f.parties, party{name: Outside, end: ir.Endpoint{Addr: address}, ports: []inventory.Port{{Number: 443, Protocol: "TCP"}}})
 	f.notes = append(f.notes, fmt.Sprintf("outside is the address %s, looked at on TCP 443", address))
 	for _, n := range []struct {
@@ -147,25 +140,6 @@ func some(names []string) string {
 	}
 }
 
-// declared returns the pod ports of w's containers and of its Services, sorted.
-func declared(inv *inventory.Inventory, w *inventory.Workload) []inventory.Port {
-	var out []inventory.Port
-	for _, p := range w.Ports {
-		out = append(out, inventory.Port{Number: p.Number, Protocol: p.Protocol})
-	}
-	for _, s := range inv.ServicesOf(w) {
-		for _, sp := range s.Ports {
-			if n, ok := sp.PodPort(w); ok {
-				out = append(out, inventory.Port{Number: n, Protocol: sp.Protocol})
-			}
-		}
-	}
-	slices.SortFunc(out, func(a, b inventory.Port) int {
-		return cmp.Or(cmp.Compare(slices.Index(ir.Protocols[:], a.Protocol), slices.Index(ir.Protocols[:], b.Protocol)), cmp.Compare(a.Number, b.Number))
-	})
-	return slices.Compact(out)
-}
-
 // within returns the workloads that maxDecisions allows, in their own order:
 // those of the focus namespaces are taken first.
 func within(all []party, focus []string) []party {
@@ -192,19 +166,6 @@ func within(all []party, focus []string) []party {
 		}
 	}
 	return out
-}
-
-// stranger returns an address that stands for outside: of the family that the
-// pods have, in no range of the cluster.
-func stranger(facts inventory.Facts) netip.Addr {
-	ranges := slices.Concat(facts.PodCIDRs, facts.ServiceCIDRs, facts.NodeCIDRs)
-	six := len(facts.PodCIDRs) > 0 && !slices.ContainsFunc(facts.PodCIDRs, func(p netip.Prefix) bool { return p.Addr().Is4() })
-	for _, a := range outsides {
-		if a.Is6() == six && !slices.ContainsFunc(ranges, func(p netip.Prefix) bool { return p.Contains(a) }) {
-			return a
-		}
-	}
-	return outsides[0]
 }
 
 // Compare sorts two answers about one inventory into classes: before is what

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubeteus/kubeteus/compiler/compare"
 	"github.com/kubeteus/kubeteus/compiler/inventory"
 	"github.com/kubeteus/kubeteus/compiler/ir"
 )
@@ -139,11 +140,11 @@ func TestReachAsksDeclaredPorts(t *testing.T) {
 
 func TestIPv6(t *testing.T) {
 	six := inventory.Facts{PodCIDRs: []netip.Prefix{netip.MustParsePrefix("fd00::/48")}}
-	if a := stranger(six); !a.Is6() {
+	if a := compare.Address(six); !a.Is6() {
 		t.Errorf("pods have IPv6 only, and outside is %s", a)
 	}
 	six.PodCIDRs = append(six.PodCIDRs, netip.MustParsePrefix("10.0.0.0/8"))
-	if a := stranger(six); !a.Is4() {
+	if a := compare.Address(six); !a.Is4() {
 		t.Errorf("pods have both families, and outside is %s", a)
 	}
 }

@@ -8,6 +8,7 @@
 package report
 
 import (
+	"github.com/kubeteus/kubeteus/compiler/compare"
 	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/ir"
 )
@@ -140,11 +141,11 @@ type Party struct {
 
 // Outside is the party that stands for the addresses that are neither pods nor
 // Services nor nodes.
-const Outside = "outside"
+const Outside = compare.Outside
 
 // AnyPort is Class.Ports where each destination passes on every port of its own
 // Party.Ports and these differ.
-const AnyPort = "every port"
+const AnyPort = compare.AnyPort
 
 // Class is flows of one kind: from any of From to any of To on Ports.
 type Class struct {

@@ -34,10 +34,10 @@ func Declared(p *ir.Program, conns []Conn, before, after *reach.Engine, cuts fun
 	}
 	var out diag.List
 	for _, c := range conns {
-		if c.To == nil || c.To.HostNetwork || c.From != nil && (c.From.HostNetwork || c.From == c.To && c.To.Replicas < 2) {
+		if !c.judged() {
 			continue
 		}
-		f, cut := severed(p.Inventory, c, before, after)
+		f, cut := severed(p.Inventory, c, passes(before), passes(after))
 		if !cut {
 			continue
 		}
@@ -56,17 +56,47 @@ func Declared(p *ir.Program, conns []Conn, before, after *reach.Engine, cuts fun
 	return out.Sorted()
 }
 
+// passes is what an engine lets pass.
+func passes(e *reach.Engine) func(ir.Flow) bool {
+	return func(f ir.Flow) bool { return e.Decide(f).Allowed }
+}
+
+// Cut is a declared connection that is severed, with a flow of it.
+type Cut struct {
+	Conn Conn
+	Flow ir.Flow
+}
+
+// Severed returns the declared connections of which a flow passes before and none
+// after.
+func Severed(inv *inventory.Inventory, conns []Conn, before, after func(ir.Flow) bool) []Cut {
+	var out []Cut
+	for _, c := range conns {
+		if c.judged() {
+			if f, cut := severed(inv, c, before, after); cut {
+				out = append(out, Cut{c, f})
+			}
+		}
+	}
+	return out
+}
+
+// judged says whether policies bear on the connection.
+func (c Conn) judged() bool {
+	return c.To != nil && !c.To.HostNetwork && (c.From == nil || !c.From.HostNetwork && (c.From != c.To || c.To.Replicas > 1))
+}
+
 // severed returns a flow of the connection that passed before, if after none of
 // its flows passes any more.
-func severed(inv *inventory.Inventory, c Conn, before, after *reach.Engine) (ir.Flow, bool) {
+func severed(inv *inventory.Inventory, c Conn, before, after func(ir.Flow) bool) (ir.Flow, bool) {
 	var lost ir.Flow
 	cut := false
 	for _, from := range sendersOf(inv, c) {
 		for _, f := range flowsOf(inv, from, c) {
-			if after.Decide(f).Allowed {
+			if after(f) {
 				return ir.Flow{}, false
 			}
-			if !cut && before.Decide(f).Allowed {
+			if !cut && before(f) {
 				lost, cut = f, true
 			}
 		}

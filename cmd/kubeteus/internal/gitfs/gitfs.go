@@ -6,8 +6,9 @@
 // repository, so that a project in a subfolder is found in a revision by the
 // names it has now. It behaves as os.Root does on a working tree: symbolic links
 // are shown as such, followed inside of the root, and refused where they lead out.
-// A submodule is an empty folder, as in a working tree that did not fetch it. All
-// times are zero, and nothing is writable.
+// A submodule is the tree of the commit that the revision names, if it was fetched;
+// else it is an empty folder, as in a working tree that did not fetch it, and
+// Absent says so. All times are zero, and nothing is writable.
 //
 // Linked worktrees, submodules' own repositories, shallow clones, packed refs and
 // alternates are understood. What is not here (a revision that was not fetched,
@@ -50,6 +51,23 @@ type FS interface {
 	fs.ReadFileFS
 	fs.StatFS
 	fs.ReadLinkFS
+	// Absent returns the commits of submodules that were looked into and are not
+	// here, sorted.
+	Absent() []string
+}
+
+// Commit returns the object name of the commit that a revision is, as Open takes
+// it.
+func Commit(dir, rev string) (string, error) {
+	r, err := openRepository(dir)
+	if err != nil {
+		return "", err
+	}
+	c, err := r.commit(rev)
+	if err != nil {
+		return "", err
+	}
+	return c.Hash.String(), nil
 }
 
 // Open returns the tree of a revision, rooted at dir's place in the repository.
@@ -65,7 +83,7 @@ func Open(dir, rev string) (FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tree{objects: r.objects, folders: map[plumbing.Hash][]entry{}, root: c.TreeHash}
+	t := &tree{objects: r.objects, folders: map[plumbing.Hash][]entry{}, absent: map[plumbing.Hash]bool{}, root: c.TreeHash}
 	if r.inside == "." {
 		return t, nil
 	}
@@ -199,5 +217,12 @@ func (r *repository) open(own, common string) error {
 		r.shallow[h] = true
 	}
 	r.objects = &objects{stores: []*filesystem.Storage{r.refs}}
-	return r.objects.alternates(filepath.Join(common, "objects"), known)
+	if err := r.objects.alternates(filepath.Join(common, "objects"), known); err != nil {
+		return err
+	}
+	err = r.objects.submodules(filepath.Join(own, "modules"), known, maxModuleDepth)
+	if err == nil && own != common {
+		err = r.objects.submodules(filepath.Join(common, "modules"), known, maxModuleDepth)
+	}
+	return err
 }

@@ -274,7 +274,49 @@ func TestSubmodule(t *testing.T) {
 	library, dir := shop(t), shop(t)
 	git(t, dir, "submodule", "--quiet", "add", "file://"+library, "lib/shop")
 	commit(t, dir, "submodule")
-	fsys, err := Open(dir, "HEAD")
+	write(t, filepath.Join(dir, "lib", "shop"), "deploy/shop/intents/shop.yaml", "version: 3")
+	commit(t, filepath.Join(dir, "lib", "shop"), "commit 3")
+	commit(t, dir, "newer submodule")
+	for rev, want := range map[string]string{"HEAD": "version: 3", "HEAD~1": "version: 2"} {
+		if got := read(t, dir, rev, "lib/shop/deploy/shop/intents/shop.yaml"); got != want {
+			t.Errorf("%s: %s", rev, got)
+		}
+	}
+	fsys, err := Open(dir, "HEAD~1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := fstest.TestFS(fsys, "lib/shop/deploy/shop/intents/shop.yaml", ".gitmodules"); err != nil {
+		t.Error(err)
+	}
+	if absent := fsys.Absent(); len(absent) != 0 {
+		t.Errorf("absent: %v", absent)
+	}
+	// Inside of it, its own repository is meant.
+	if got := read(t, filepath.Join(dir, "lib", "shop", "deploy"), "HEAD~2", "shop/intents/shop.yaml"); got != "version: 1" {
+		t.Error(got)
+	}
+	// What somebody calls a revision is none of the submodule's.
+	module := git(t, filepath.Join(dir, "lib", "shop"), "rev-parse", "HEAD")
+	refuse(t, dir, module[:12], "there is no revision", "git fetch")
+	// A linked worktree shares the submodule's objects.
+	linked := filepath.Join(t.TempDir(), "linked")
+	git(t, dir, "worktree", "add", "-q", linked, "HEAD")
+	if got := read(t, linked, "HEAD", "lib/shop/deploy/shop/intents/shop.yaml"); got != "version: 3" {
+		t.Error(got)
+	}
+}
+
+// TestSubmoduleAbsent: one that was not fetched is an empty folder, and said.
+func TestSubmoduleAbsent(t *testing.T) {
+	t.Parallel()
+	library, dir := shop(t), shop(t)
+	commit(t, library, "its own")
+	git(t, dir, "submodule", "--quiet", "add", "file://"+library, "lib/shop")
+	commit(t, dir, "submodule")
+	clone := filepath.Join(t.TempDir(), "clone")
+	git(t, dir, "clone", "-q", "file://"+dir, clone)
+	fsys, err := Open(clone, "HEAD")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,12 +326,9 @@ func TestSubmodule(t *testing.T) {
 	if info, err := fs.Stat(fsys, "lib/shop"); err != nil || !info.IsDir() {
 		t.Errorf("%v %v", info, err)
 	}
-	if err := fstest.TestFS(fsys, "lib/shop", ".gitmodules"); err != nil {
-		t.Error(err)
-	}
-	// Inside of it, its own repository is meant.
-	if got := read(t, filepath.Join(dir, "lib", "shop", "deploy"), "HEAD~1", "shop/intents/shop.yaml"); got != "version: 1" {
-		t.Error(got)
+	want := git(t, library, "rev-parse", "HEAD")
+	if absent := fsys.Absent(); len(absent) != 1 || absent[0] != want {
+		t.Errorf("absent: %v, want %s", absent, want)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -27,6 +28,10 @@ const maxObject = 32 << 20
 type objects struct {
 	mu     sync.Mutex // go-git's storage is not meant to be shared
 	stores []*filesystem.Storage
+	// modules are the repositories of submodules. Objects are named by what they
+	// are, so that it does not matter where one is found; but what a person calls
+	// a revision is none of theirs.
+	modules []*filesystem.Storage
 }
 
 const maxAlternates = 16 // places, however they are chained
@@ -82,6 +87,40 @@ func alternatesOf(folder string) ([]string, error) {
 	return out, s.Err()
 }
 
+const (
+	maxModules     = 64
+	maxModuleDepth = 8 // folders: a submodule's name has slashes, and may have submodules of its own
+)
+
+// submodules adds the repositories that lie in a modules folder.
+func (o *objects) submodules(folder string, known cache.Object, depth int) error {
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.IsDir() || depth == 0 || len(o.modules) == maxModules {
+			continue
+		}
+		at := filepath.Join(folder, e.Name())
+		below := at // more of its name
+		if info, err := os.Stat(filepath.Join(at, "objects")); err == nil && info.IsDir() {
+			o.modules = append(o.modules, filesystem.NewStorage(osfs.New(at), known))
+			below = filepath.Join(at, "modules")
+		}
+		if err := o.submodules(below, known, depth-1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// all are the places to look into for an object whose name is known.
+func (o *objects) all() []*filesystem.Storage { return slices.Concat(o.stores, o.modules) }
+
 // errAbsent is an object that the repository ought to have and has not.
 func errAbsent(h plumbing.Hash) error {
 	return &Error{Message: fmt.Sprintf("object %s is not in the repository: a partial clone left it out, or it is damaged", h),
@@ -92,7 +131,7 @@ func errAbsent(h plumbing.Hash) error {
 func (o *objects) size(h plumbing.Hash) (int64, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, s := range o.stores {
+	for _, s := range o.all() {
 		n, err := s.EncodedObjectSize(h)
 		if !errors.Is(err, plumbing.ErrObjectNotFound) {
 			return n, err
@@ -112,7 +151,7 @@ func (o *objects) get(t plumbing.ObjectType, h plumbing.Hash) (plumbing.EncodedO
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, s := range o.stores {
+	for _, s := range o.all() {
 		got, err := s.EncodedObject(plumbing.AnyObject, h)
 		if errors.Is(err, plumbing.ErrObjectNotFound) {
 			continue

@@ -30,6 +30,7 @@ type tree struct {
 
 	mu      sync.Mutex
 	folders map[plumbing.Hash][]entry
+	absent  map[plumbing.Hash]bool // submodules that are not here
 }
 
 // entry is one name of a folder.
@@ -58,16 +59,20 @@ func (e entry) fsMode() fs.FileMode {
 
 // folder returns a folder's entries, sorted by name.
 func (t *tree) folder(e entry) ([]entry, error) {
-	if e.submodule() {
-		return nil, nil
-	}
 	t.mu.Lock()
 	known, ok := t.folders[e.hash]
 	t.mu.Unlock()
 	if ok {
 		return known, nil
 	}
-	o, err := t.objects.get(plumbing.TreeObject, e.hash)
+	at := e.hash
+	if e.submodule() {
+		var err error
+		if at, err = t.module(e.hash); err != nil || at.IsZero() {
+			return nil, err
+		}
+	}
+	o, err := t.objects.get(plumbing.TreeObject, at)
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +98,37 @@ func (t *tree) folder(e entry) ([]entry, error) {
 	t.folders[e.hash] = out
 	t.mu.Unlock()
 	return out, nil
+}
+
+// module returns the tree of a submodule's commit, zero if it is not here.
+func (t *tree) module(h plumbing.Hash) (plumbing.Hash, error) {
+	o, err := t.objects.get(plumbing.CommitObject, h)
+	if errors.Is(err, plumbing.ErrObjectNotFound) {
+		t.mu.Lock()
+		t.absent[h] = true
+		t.mu.Unlock()
+		return plumbing.ZeroHash, nil
+	}
+	if err != nil {
+		return plumbing.ZeroHash, err
+	}
+	var c object.Commit
+	if err := c.Decode(o); err != nil {
+		return plumbing.ZeroHash, err
+	}
+	return c.TreeHash, nil
+}
+
+// Absent implements FS.
+func (t *tree) Absent() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []string
+	for h := range t.absent {
+		out = append(out, h.String())
+	}
+	slices.Sort(out)
+	return out
 }
 
 func (t *tree) top() entry {

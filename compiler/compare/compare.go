@@ -1,0 +1,245 @@
+// Package compare says who reaches whom in one state of a cluster and not in
+// another, and what made it so: which statements, and which policies.
+//
+// A state is an inventory with the policies over it. The two need not have the
+// same workloads: flows with an end that only one of them has are told apart from
+// those that a policy, a label or a port lets pass or blocks. The package decides
+// no flow: package reach does. It reads no files and words no report.
+package compare
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/kubeteus/kubeteus/compiler/inventory"
+	"github.com/kubeteus/kubeteus/compiler/ir"
+	"github.com/kubeteus/kubeteus/compiler/policy"
+	"github.com/kubeteus/kubeteus/compiler/reach"
+)
+
+// State is one side. Program is what the statements want, nil where it is not
+// known: then policies alone are named as causes.
+type State struct {
+	Inventory *inventory.Inventory
+	Engine    *reach.Engine
+	Program   *ir.Program
+}
+
+// Kind says on which side flows pass.
+type Kind int
+
+const (
+	Gained   Kind = iota // after and not before, both ends being there at both sides
+	Lost                 // before and not after, likewise
+	Arrived              // after, and an end is only there then
+	Departed             // before, and an end is only there then
+	Kept                 // at both sides, between the parties of Gained and Lost
+	kinds
+)
+
+// Group is flows of one kind and cause: from any of From to any of To on Ports.
+// A long list is shortened: "shop/*" is every workload of a namespace that was
+// looked at, "shop/* but shop/a, shop/b" every one but these.
+type Group struct {
+	Kind     Kind
+	From, To []string
+	Ports    string // AnyPort: on every port that each of To declares
+	Cause    Cause
+}
+
+// AnyPort is Group.Ports where the destinations' ports differ and all are meant.
+const AnyPort = "every port"
+
+// Outside is the party that stands for the addresses that are neither pods nor
+// Services nor nodes.
+const Outside = "outside"
+
+// Cause is what made flows pass, or not: in words, by the statements (set/name)
+// and by the policies.
+type Cause struct {
+	Why     string
+	Intents []string
+	Objects []*policy.Object
+}
+
+// Changes are the flows that differ, by kind, and what was looked at.
+type Changes struct {
+	Groups    [kinds][]Group
+	Pairs     [kinds]int // ordered pairs of parties, Kept excluded
+	Workloads int
+	New, Gone []string // workloads of one side only
+	Notes     []string
+}
+
+// maxPorts is how many ports of one destination are looked at: the bits of a word.
+const maxPorts = 64
+
+// States compares two states.
+func States(before, after State) *Changes {
+	c := &comparison{states: [2]State{before, after}, out: &Changes{}}
+	c.choose()
+	c.prepare()
+	c.collect(c.cells())
+	return c.out
+}
+
+const (
+	was = 0
+	is  = 1
+)
+
+// comparison is the work on one pair of states.
+type comparison struct {
+	states  [2]State
+	parties []party
+	lookups [2]lookup
+	same    map[string]bool // by key: the policies that both sides have alike
+	causes  causes
+	out     *Changes
+}
+
+// party is a workload at one side or at both, or outside.
+type party struct {
+	name, namespace string
+	at              [2]*inventory.Workload
+	ports           []inventory.Port
+	outside         bool
+}
+
+// there says whether the party is there at a side.
+func (p *party) there(side int) bool { return p.outside || p.at[side] != nil }
+
+// all is the mask of all of the party's ports.
+func (p *party) all() uint64 { return 1<<len(p.ports) - 1 } // 64 ports: wraps to all ones
+
+func (p *party) words(mask uint64) string {
+	var set ir.PortSet
+	for i, port := range p.ports {
+		if mask>>i&1 == 1 {
+			set = set.Union(ir.Ports(port.Protocol, port.Number, port.Number))
+		}
+	}
+	return set.String()
+}
+
+// lookup is a side's reachability: the class of each party, -1 where it is not.
+type lookup struct {
+	space *reach.Space
+	class []int
+}
+
+// choose lists the parties: the workloads of either side, and outside.
+func (c *comparison) choose() {
+	index := map[string]int{}
+	plain := map[string]int{}
+	hosts := 0
+	for side, s := range c.states {
+		for _, w := range s.Inventory.Workloads {
+			if w.HostNetwork {
+				hosts += side // those of the later side are told
+				continue
+			}
+			key := w.Ref() + "\x00" + w.Kind
+			i, ok := index[key]
+			if !ok {
+				i = len(c.parties)
+				index[key] = i
+				plain[w.Ref()]++
+				c.parties = append(c.parties, party{name: w.Ref(), namespace: w.Namespace})
+			}
+			c.parties[i].at[side] = w
+			c.parties[i].ports = Union(c.parties[i].ports, Ports(s.Inventory, w))
+		}
+	}
+	silent, cut := 0, 0
+	for i := range c.parties {
+		p := &c.parties[i]
+		if plain[p.name] > 1 {
+			for _, w := range p.at {
+				if w != nil {
+					p.name = w.Ref() + " (" + w.Kind + ")"
+				}
+			}
+		}
+		if len(p.ports) == 0 {
+			silent++
+			p.ports = []inventory.Port{Undeclared}
+		}
+		if len(p.ports) > maxPorts {
+			cut++
+			p.ports = p.ports[:maxPorts]
+		}
+		switch {
+		case p.at[was] == nil:
+			c.out.New = append(c.out.New, p.name)
+		case p.at[is] == nil:
+			c.out.Gone = append(c.out.Gone, p.name)
+		}
+	}
+	slices.SortFunc(c.parties, func(a, b party) int { return cmp.Compare(a.name, b.name) })
+	slices.Sort(c.out.New)
+	slices.Sort(c.out.Gone)
+	c.out.Workloads = len(c.parties)
+	address := Address(c.states[was].Inventory.Facts, c.states[is].Inventory.Facts)
+	c.parties = append(c.parties, party{name: Outside, outside: true, ports: []inventory.Port{{Number: 443, Protocol: "TCP"}}})
+	c.note(silent, cut, hosts, address)
+	for side := range c.states {
+		c.lookups[side] = c.look(side, address)
+	}
+}
+
+func (c *comparison) note(silent, cut, hosts int, address netip.Addr) {
+	notes := []string{"a workload is looked at on the ports that its containers and Services declare",
+		fmt.Sprintf("outside is the address %s, looked at on TCP 443", address)}
+	for _, n := range []struct {
+		n     int
+		words string
+	}{
+		{silent, "without a declared port, looked at on TCP 80"},
+		{cut, fmt.Sprintf("with more than %d ports, looked at on the first %d", maxPorts, maxPorts)},
+		{hosts, "on the host network, which policies cannot select, left out"},
+	} {
+		if n.n == 1 {
+			notes = append(notes, "1 workload is "+n.words)
+		} else if n.n > 1 {
+			notes = append(notes, fmt.Sprintf("%d workloads are %s", n.n, n.words))
+		}
+	}
+	c.out.Notes = notes
+}
+
+// look puts the parties of a side under its policies.
+func (c *comparison) look(side int, address netip.Addr) lookup {
+	l := lookup{class: make([]int, len(c.parties))}
+	var endpoints []ir.Endpoint
+	var of []int
+	for i, p := range c.parties {
+		l.class[i] = -1
+		switch {
+		case p.outside:
+			endpoints = append(endpoints, ir.Endpoint{Addr: address})
+		case p.at[side] != nil:
+			endpoints = append(endpoints, c.endpoint(side, i))
+		default:
+			continue
+		}
+		of = append(of, i)
+	}
+	l.space = c.states[side].Engine.Over(endpoints)
+	for k, i := range of {
+		l.class[i] = l.space.Of[k]
+	}
+	return l
+}
+
+// endpoint is a party as a side's engine knows it.
+func (c *comparison) endpoint(side, i int) ir.Endpoint {
+	p := &c.parties[i]
+	if p.outside {
+		return c.lookups[side].space.Classes[c.lookups[side].class[i]]
+	}
+	w := p.at[side]
+	return ir.Endpoint{Workload: w, Namespace: c.states[side].Inventory.Namespace(w.Namespace), Labels: w.Labels}
+}

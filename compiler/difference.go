@@ -1,0 +1,449 @@
+package compiler
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/kubeteus/kubeteus/compiler/compare"
+	"github.com/kubeteus/kubeteus/compiler/diag"
+	"github.com/kubeteus/kubeteus/compiler/emit"
+	"github.com/kubeteus/kubeteus/compiler/ir"
+	"github.com/kubeteus/kubeteus/compiler/load"
+	"github.com/kubeteus/kubeteus/compiler/lock"
+	"github.com/kubeteus/kubeteus/compiler/policy"
+	"github.com/kubeteus/kubeteus/compiler/reach"
+	"github.com/kubeteus/kubeteus/compiler/report"
+	"github.com/kubeteus/kubeteus/compiler/verify"
+	"github.com/kubeteus/kubeteus/intents"
+)
+
+// This file compares two states of a project. The head is compiled. The base is
+// what is committed there, and is neither read nor proven anew: its readings are
+// those of its lock, its policies those of its overlay, which is what a cluster
+// runs. So a base that this version would refuse can be compared with, too.
+
+// Difference compiles the head, without writing, and says what it changes against
+// the base. Only Project, Intents, Overlay, Manifests and Inventory of base are
+// looked at; a Project that is nil has nothing. The result is the head's.
+func Difference(ctx context.Context, head, base Options) (*report.Difference, *Result, error) {
+	head.Disk.Root = nil
+	r, err := Compile(ctx, head)
+	if err != nil {
+		return nil, r, err
+	}
+	d := &report.Difference{Project: r.Project, Target: r.Target, Verdict: r.verdict(), Head: r.Report()}
+	b, err := r.state(ctx, base, d)
+	if err != nil {
+		return nil, r, err
+	}
+	d.Intents = r.intentChanges(b, d)
+	d.Notes = append(d.Notes, droppedExpectations(b.Sets, r.Sets)...)
+	if r.after != nil {
+		r.reachabilityChanges(b, d)
+		if err := r.policyChanges(b, base, d); err != nil {
+			return nil, r, err
+		}
+	}
+	d.Summarize()
+	return d, r, nil
+}
+
+func (r *Result) verdict() report.Verdict {
+	switch {
+	case !r.Clean:
+		return report.Rejected
+	case r.Stale():
+		return report.Stale
+	}
+	return report.Pass
+}
+
+// state gathers what is committed at the base. What cannot be had becomes a note,
+// and the head's stands in for it.
+func (r *Result) state(ctx context.Context, o Options, d *report.Difference) (*Result, error) {
+	note := func(format string, args ...any) { d.Notes = append(d.Notes, fmt.Sprintf(format, args...)) }
+	b := prepare(o)
+	b.recorded, b.Project, b.Inventory = &lock.File{}, r.Project, r.Inventory
+	if o.Project == nil {
+		d.New = true
+		b.inForce = reach.New(b.Inventory, r.before, reach.Options{})
+		b.after = b.inForce
+		return b, nil
+	}
+	for _, step := range []struct {
+		what string
+		run  func() error
+	}{
+		{"settings", func() error { return b.configure(&o) }},
+		{"intents", func() error { return b.committed(o, d) }},
+		{"lock", func() error { return b.lockFile(o.Project) }},
+		{"inventory", func() error { return b.gather(ctx, o) }},
+		{"overlay", func() error { return b.onDisk(o) }},
+	} {
+		n := len(b.Diags)
+		if err := step.run(); err != nil {
+			return nil, fmt.Errorf("reading the base's %s: %w", step.what, err)
+		}
+		if found := b.Diags[n:]; found.HasErrors() {
+			note("the base's %s could not be read as a whole: %s", step.what, firstError(found))
+		}
+	}
+	if b.recorded == nil {
+		b.recorded = &lock.File{}
+	}
+	if b.Inventory == nil {
+		b.Inventory = r.Inventory
+	}
+	b.statements = b.listed()
+	for _, p := range b.Inventory.Policies {
+		b.before = append(b.before, p.Object)
+	}
+	b.after = reach.New(b.Inventory, slices.Concat(b.before, b.Policies), reach.Options{})
+	return b, nil
+}
+
+func firstError(l diag.List) string {
+	for _, d := range l.Sorted() {
+		if d.Severity == diag.Error {
+			return d.Pos.String() + ": " + d.Message
+		}
+	}
+	return ""
+}
+
+// committed parses the base's intent sets, where it has any.
+func (r *Result) committed(o Options, d *report.Difference) error {
+	entries, err := fs.ReadDir(o.Project, folder(o))
+	d.New = errors.Is(err, fs.ErrNotExist) || err == nil && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return path.Ext(e.Name()) == ".yaml" || path.Ext(e.Name()) == ".yml"
+	})
+	if d.New {
+		return nil
+	}
+	return r.intentSets(o)
+}
+
+// gather reads the base's inventory.
+func (r *Result) gather(ctx context.Context, o Options) error {
+	if name := r.name(); name != "" {
+		r.Project = name
+	}
+	inv, diags, err := load.Inventory(ctx, load.Options{
+		Project: load.Tree{FS: o.Project, Path: "."}, Manifests: o.Manifests, Inventory: o.Inventory,
+		Skip: []string{folder(o), r.Overlay}, Namespace: r.namespace(), Own: r.Project,
+	})
+	if !r.add(diags) && inv != nil {
+		r.Inventory = inv
+	}
+	return err
+}
+
+// intentChanges lists the intents that differ, the weightiest first.
+func (r *Result) intentChanges(b *Result, d *report.Difference) []report.IntentChange {
+	reported := map[string]report.Intent{}
+	for _, i := range d.Head.Intents {
+		reported[i.Set+"/"+i.Name] = i
+	}
+	var out []report.IntentChange
+	unread := 0
+	for _, p := range paired(b.statements, r.statements) {
+		c := report.IntentChange{}
+		if p.before != nil {
+			c.Set, c.Name, c.Before = p.before.set.Name, p.before.intent.Name, side(p.before)
+			if p.before.fresh() {
+				c.Before.ReadsAs = ir.Words(p.before.entry.Rules)
+			} else {
+				unread++
+			}
+		}
+		if p.after != nil {
+			c.Set, c.Name, c.After = p.after.set.Name, p.after.intent.Name, side(p.after)
+			in := reported[c.Set+"/"+c.Name]
+			c.After.ReadsAs, c.After.Status = in.ReadsAs, in.Status
+		}
+		if c.Kind = p.kind(&c); c.Kind != "" {
+			out = append(out, c)
+		}
+	}
+	if unread > 0 && !d.New {
+		d.Notes = append(d.Notes, fmt.Sprintf("how %d of the base's intents were read is not in its lock", unread))
+	}
+	order := []report.IntentKind{report.Relocked, report.Reread, report.Reworded, report.Resettled, report.IntentGone, report.IntentArrive}
+	slices.SortStableFunc(out, func(a, b report.IntentChange) int {
+		return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
+	})
+	return out
+}
+
+func side(s *statement) *report.IntentSide {
+	return &report.IntentSide{Statement: s.intent.Statement, Namespace: s.set.Namespace, File: s.intent.Pos.File, Line: s.intent.Pos.Line}
+}
+
+// pair is an intent at both sides, or at one.
+type pair struct{ before, after *statement }
+
+// paired puts the intents of one name together. One without a name is known by its
+// words: where, between the same neighbours, as many of these went as came, they
+// are taken for the same ones, reworded.
+func paired(before, after []*statement) []pair {
+	key := func(s *statement) string { return s.set.Name + "/" + s.intent.Name }
+	was, is := map[string]*statement{}, map[string]bool{}
+	for _, s := range before {
+		was[key(s)] = s
+	}
+	for _, s := range after {
+		is[key(s)] = true
+	}
+	gone := map[string][]*statement{} // by the neighbour before them that stayed
+	neighbour := ""
+	for _, s := range before {
+		if is[key(s)] {
+			neighbour = key(s)
+		} else {
+			gone[s.set.Name+" after "+neighbour] = append(gone[s.set.Name+" after "+neighbour], s)
+		}
+	}
+	var out []pair
+	came := map[string][]int{}
+	neighbour = ""
+	for _, s := range after {
+		if was[key(s)] != nil {
+			neighbour = key(s)
+		} else {
+			k := s.set.Name + " after " + neighbour
+			came[k] = append(came[k], len(out))
+		}
+		out = append(out, pair{was[key(s)], s})
+	}
+	taken := map[*statement]bool{}
+	for k, indices := range came {
+		if len(gone[k]) != len(indices) {
+			continue
+		}
+		for n, i := range indices {
+			if !gone[k][n].named && !out[i].after.named {
+				out[i].before = gone[k][n]
+				taken[gone[k][n]] = true
+			}
+		}
+	}
+	for _, s := range before {
+		if !is[key(s)] && !taken[s] {
+			out = append(out, pair{before: s})
+		}
+	}
+	return out
+}
+
+// kind says how the two sides differ, "" if they do not.
+func (p pair) kind(c *report.IntentChange) report.IntentKind {
+	switch {
+	case p.before == nil:
+		return report.IntentArrive
+	case p.after == nil:
+		return report.IntentGone
+	}
+	known := p.before.fresh() && len(p.after.intent.Rules) > 0
+	c.SameReading = known && sameRules(p.before.entry.Rules, p.after.intent.Rules)
+	c.Settings = settings(p.before, p.after)
+	switch {
+	case p.before.intent.Statement != p.after.intent.Statement:
+		return report.Reworded
+	case known && !c.SameReading && p.before.digest == p.after.digest && len(c.Settings) == 0:
+		return report.Relocked
+	case known && !c.SameReading:
+		return report.Reread
+	case len(c.Settings) > 0:
+		return report.Resettled
+	}
+	return ""
+}
+
+// sameRules compares readings as the lock records them: what words leave out
+// (which end a sentence is about) bears on the meaning, too.
+func sameRules(a, b []ir.Rule) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
+// settings words the settings that differ.
+func settings(before, after *statement) []string {
+	out := []string{}
+	add := func(what, was, is string) {
+		if was != is {
+			out = append(out, fmt.Sprintf("%s: %s, was %s", what, or(is, "none"), or(was, "none")))
+		}
+	}
+	isolation := func(s *ir.Set) string {
+		if s.Explicit {
+			return "explicit"
+		}
+		return "implied"
+	}
+	add("namespace", before.set.Namespace, after.set.Namespace)
+	add("isolation", isolation(before.set), isolation(after.set))
+	add("dns", string(before.set.DNS), string(after.set.DNS))
+	add("cuts", strings.Join(before.cuts, ", "), strings.Join(after.cuts, ", "))
+	return out
+}
+
+// droppedExpectations notes tests of the result that the base has and the head
+// has not: with them gone, a check proves less.
+func droppedExpectations(before, after []*intents.File) []string {
+	words := func(f *intents.File, e intents.Expect) string {
+		verdict := "deny"
+		if e.Allow {
+			verdict = "allow"
+		}
+		to := e.To
+		if e.Port != "" {
+			to += ":" + e.Port
+		}
+		return fmt.Sprintf("%s: %s -> %s: %s", f.Name, e.From, to, verdict)
+	}
+	kept := map[string]bool{}
+	for _, f := range after {
+		for _, e := range f.Expects {
+			kept[words(f, e)] = true
+		}
+	}
+	var out []string
+	for _, f := range before {
+		for _, e := range f.Expects {
+			if w := words(f, e); !kept[w] {
+				out = append(out, "an expectation was removed: "+w)
+			}
+		}
+	}
+	return out
+}
+
+// policyChanges compares the base's overlay with what the head's intents say.
+func (r *Result) policyChanges(b *Result, base Options, d *report.Difference) error {
+	overlay := fs.FS(emptyFS{})
+	if base.Project != nil {
+		sub, err := fs.Sub(base.Project, b.Overlay)
+		if err != nil {
+			return err
+		}
+		overlay = sub
+	}
+	changes, err := emit.Compare(overlay, r.files)
+	var alien *emit.AlienError
+	if errors.As(err, &alien) {
+		d.Notes = append(d.Notes, "the base's policies are not compared: "+alien.Error())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	objects := map[string]policy.Object{}
+	for _, at := range []*Result{b, r} { // the head's where both have one
+		for _, o := range at.Policies {
+			objects[strings.TrimPrefix(o.Origin.File, at.Overlay+"/")] = o
+		}
+	}
+	for _, c := range changes {
+		if path.Dir(c.Path) == "." {
+			continue // the kustomization
+		}
+		p := report.PolicyChange{Path: c.Path, Kind: "NetworkPolicy", Namespace: path.Dir(c.Path), Name: strings.TrimSuffix(path.Base(c.Path), ".yaml"), Change: report.Change(c.Kind), Diff: c.Diff}
+		if o, ok := objects[c.Path]; ok {
+			p.Kind, p.Namespace, p.Name, p.Intents = o.Kind(), o.Namespace(), o.Name(), o.Intents()
+		}
+		d.Policies = append(d.Policies, p)
+	}
+	return nil
+}
+
+// emptyFS is a base that has nothing.
+type emptyFS struct{}
+
+func (emptyFS) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
+// reachabilityChanges fills what the two sides let pass differently.
+func (r *Result) reachabilityChanges(b *Result, d *report.Difference) {
+	changes := compare.States(compare.State{Inventory: b.Inventory, Engine: b.after}, compare.State{Inventory: r.Inventory, Engine: r.after, Program: r.Program})
+	groups := func(kind compare.Kind) []report.FlowChange {
+		out := []report.FlowChange{}
+		for _, g := range changes.Groups[kind] {
+			f := report.FlowChange{From: g.From, To: g.To, Ports: g.Ports, Why: g.Cause.Why, Intents: g.Cause.Intents}
+			for _, o := range g.Cause.Objects {
+				f.Policies = append(f.Policies, r.policyName(b, o))
+			}
+			out = append(out, f)
+		}
+		return out
+	}
+	d.Reachability = &report.ReachabilityChange{
+		Workloads: changes.Workloads,
+		Gained:    groups(compare.Gained), Lost: groups(compare.Lost), Arrived: groups(compare.Arrived), Departed: groups(compare.Departed), Kept: groups(compare.Kept),
+		Pairs: report.PairCounts{Gained: changes.Pairs[compare.Gained], Lost: changes.Pairs[compare.Lost],
+			Arrived: changes.Pairs[compare.Arrived], Departed: changes.Pairs[compare.Departed]},
+		NewWorkloads: changes.New, GoneWorkloads: changes.Gone, Notes: changes.Notes,
+	}
+	d.Cut = r.cutConnections(b)
+}
+
+// policyName is a policy's path in the overlay it lies in, or kind namespace/name
+// of somebody else's.
+func (r *Result) policyName(b *Result, o *policy.Object) string {
+	for _, at := range []*Result{r, b} {
+		if rest, ok := strings.CutPrefix(o.Origin.File, at.Overlay+"/"); ok {
+			return rest
+		}
+	}
+	return o.Kind() + " " + o.Namespace() + "/" + o.Name()
+}
+
+// cutConnections are the declared connections that pass at the base and not at
+// the head.
+func (r *Result) cutConnections(b *Result) []report.Connection {
+	var out []report.Connection
+	before := func(f ir.Flow) bool {
+		var known bool
+		if f.From, known = b.own(f.From); !known {
+			return false
+		}
+		if f.To, known = b.own(f.To); !known {
+			return false
+		}
+		return b.after.Decide(f).Allowed
+	}
+	after := func(f ir.Flow) bool { return r.after.Decide(f).Allowed }
+	for _, s := range verify.Severed(r.Inventory, connections(r.Inventory), before, after) {
+		c := report.Connection{From: report.Outside, To: s.Conn.To.Ref(), Quote: s.Conn.Quote, Pos: s.Conn.Origin, Listed: r.cut(s.Conn),
+			Ports: ir.Ports(s.Flow.Protocol, s.Flow.Port, s.Flow.Port).String()}
+		if s.Conn.From != nil {
+			c.From = s.Conn.From.Ref()
+		}
+		if want := r.Program.Wants(s.Flow); want.By != nil {
+			c.Intents = []string{want.By.Intent.Set + "/" + want.By.Intent.Name}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// own is an endpoint of another state as this one knows it.
+func (r *Result) own(e ir.Endpoint) (ir.Endpoint, bool) {
+	if e.Workload == nil {
+		return e, true
+	}
+	for _, w := range r.Inventory.Workload(e.Workload.Namespace, e.Workload.Name) {
+		if w.Kind == e.Workload.Kind {
+			return ir.Endpoint{Workload: w, Namespace: r.Inventory.Namespace(w.Namespace), Labels: w.Labels}, true
+		}
+	}
+	return e, false
+}
