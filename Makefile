@@ -3,7 +3,7 @@
 GO ?= go
 BIN := bin/kubeteus
 
-.PHONY: demo test samples model-faults model-shuffle model-speed apiserver bench build check fmt
+.PHONY: demo test samples model-faults model-shuffle model-speed apiserver action-test release bench build check lint fmt
 
 # demo compiles the intents of examples/online-boutique and shows what they mean.
 demo: build
@@ -41,6 +41,20 @@ model-speed:
 apiserver:
 	BIN=$(APISERVER) $(GO) test ./compiler/validate -run '^TestAPIServer$$' -count=1 -v $(ARGS)
 
+# action-test runs the action in nektos/act, which ACT or the PATH names, or which
+# is built from its pinned version (some minutes, once).
+ACT ?= $(shell command -v act)
+action-test: build
+	$(GO) vet ./.github/release
+	$(GO) test ./.github/release
+	ACT=$(or $(ACT),$$($(GO) tool -n -modfile=.github/tools/act/go.mod act)) $(GO) test ./cmd/kubeteus -run '^(TestAction|TestAct|TestRelease)$$' -count=1 -v -timeout 20m $(ARGS)
+
+# release builds a release's archives and checksums into bin/release:
+# make release VERSION=v1.2.3, at a commit with that tag.
+release:
+	rm -rf bin/release
+	$(GO) run ./.github/release $(VERSION) bin/release
+
 # bench measures the parts that grow with the cluster.
 bench:
 	$(GO) test ./compiler/... -run '^$$' -bench . -benchmem
@@ -48,9 +62,13 @@ bench:
 build:
 	$(GO) build -trimpath -o $(BIN) ./cmd/kubeteus
 
-# check holds the formatting that CI holds.
-check:
+# check holds the formatting that CI holds, and the workflows.
+check: lint
 	test -z "$$(gofmt -l .)"
+
+# lint runs actionlint over the workflows, ours and those that users copy.
+lint:
+	$(GO) tool -modfile=.github/tools/go.mod actionlint .github/workflows/*.yml .github/action/examples/*.yml
 
 fmt:
 	gofmt -w .

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Finds the commit that the checkout is compared with, and from which guardrails
+# and the model's settings are taken; fetches that one commit where a shallow
+# clone lacks it. Says it as output "base", empty where the event has none.
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=lib.sh
+. "$here/lib.sh"
+
+enter
+git_settings
+
+# bound says whether the event chooses the base, so that going on without it
+# would let a pull request choose what it is held against.
+case $GITHUB_EVENT_NAME in
+pull_request* | merge_group) bound=yes ;;
+*) bound= ;;
+esac
+
+base=${EVENT_BASE:-}
+if is_pull_merge; then
+  base=$(parents_of_head | head -n 1)
+fi
+
+if ! is_commit "$base"; then
+  [ -z "$bound" ] || fail "the event names no base to compare with"
+  output base ''
+  exit 0
+fi
+
+if ! git cat-file -e "$base^{commit}" 2>/dev/null; then
+  depth=
+  if [ "$(git rev-parse --is-shallow-repository)" = true ]; then depth=--depth=1; fi
+  if ! git fetch --quiet --no-tags --no-recurse-submodules ${depth:+"$depth"} origin "$base"; then
+    [ -z "$bound" ] || fail "the base $base could not be fetched: the token needs contents: read"
+    notice "the commit before the push, $base, is not to be had (forced push?), so that nothing is compared"
+    base=
+  fi
+fi
+
+# A checkout of the pull request's own branch is compared with where it left its
+# base: what the base gained since then is nothing that the branch removes.
+if [ -n "$bound" ] && is_commit "${PULL_HEAD:-}" && ! is_pull_merge; then
+  if left=$(git merge-base HEAD "$base" 2>/dev/null); then
+    base=$left
+  else
+    notice "this shallow clone does not say where the branch left its base, so that it is compared with the tip of the base: give actions/checkout fetch-depth: 0"
+  fi
+fi
+output base "$base"

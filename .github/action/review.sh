@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Runs kubeteus review, which writes the reports, the annotations, the step's
+# summary, its outputs and the comment, and fails last. What is added here is
+# where the reports are, and what to type where the overlay is out of date.
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=lib.sh
+. "$here/lib.sh"
+
+# name is the artifact's: every project and target of a run has its own, and no
+# character that file systems or the artifact's service refuse.
+name() {
+  local slug
+  slug=$(printf '%s/%s/%s' "${WORKING_DIRECTORY:-.}" "${INTENTS:-.}" "${TARGET:-auto}" |
+    tr '[:upper:]' '[:lower:]' | tr -c 'a-z0-9\n' '-' | tr -s '-' | tr -d '\n' | cut -c 1-80)
+  slug=${slug#-} slug=${slug%-}
+  printf 'kubeteus-%s' "$slug"
+}
+
+# command_line is what a person types to mend an overlay, from the root of the
+# repository, quoted for a shell.
+command_line() {
+  local words=(kubeteus compile ${flags[@]+"${flags[@]}"} -- "${INTENTS:-.}")
+  case ${WORKING_DIRECTORY:-.} in
+  . | ./) printf '%q ' "${words[@]}" ;;
+  *) printf 'cd %q && ' "$WORKING_DIRECTORY" && printf '%q ' "${words[@]}" ;;
+  esac
+}
+
+# again renders the reports of another run, which come in an artifact and were
+# written by whoever wrote that run's code: one report.json, or a folder with
+# folders that hold one each. kubeteus decodes them strictly, and takes the pull
+# request from the event, never from them.
+again() {
+  local file found=
+  cd -- "$GITHUB_WORKSPACE"
+  if [ -d "$REPORT" ]; then
+    for file in "$REPORT"/report.json "$REPORT"/*/report.json; do
+      if [ -f "$file" ] && [ ! -L "$file" ]; then
+        found=yes
+        GITHUB_TOKEN=$TOKEN "$KUBETEUS" review --report="$file" --comment=always
+      fi
+    done
+    [ -n "$found" ] || fail "report: no report.json below $REPORT"
+    return
+  fi
+  GITHUB_TOKEN=$TOKEN "$KUBETEUS" review --report="$REPORT" --comment=always
+}
+
+if [ -n "${REPORT:-}" ]; then
+  again
+  exit 0
+fi
+
+truth comment "$COMMENT"
+truth annotations "$ANNOTATIONS"
+truth locked "$LOCKED"
+enter
+flags
+reports=$(mktemp -d "$RUNNER_TEMP/kubeteus-reports.XXXXXX")
+args=("--reports=$reports" "--fail-on=$FAIL_ON")
+if [ -n "${BASE:-}" ]; then args+=("--base=$BASE"); fi
+if [ "$COMMENT" = true ]; then args+=(--comment=auto); else args+=(--comment=never); fi
+if [ "$ANNOTATIONS" = true ]; then args+=(--annotations); fi
+if [ "$LOCKED" = true ]; then args+=(--locked); fi
+
+code=0
+GITHUB_TOKEN=$TOKEN "$KUBETEUS" review "${args[@]}" ${flags[@]+"${flags[@]}"} -- "${INTENTS:-.}" || code=$?
+
+output artifact "$(name)"
+for pair in html=report.html json=report.json sarif=kubeteus.sarif; do
+  if [ -f "$reports/${pair#*=}" ]; then output "${pair%%=*}" "$reports/${pair#*=}"; fi
+done
+if [ -f "$reports/kubeteus.patch" ]; then
+  printf 'kubeteus: to mend it, run and commit:  %s\n' "$(command_line)"
+  printf 'kubeteus: or apply kubeteus.patch of the artifact %s:  git apply kubeteus.patch\n' "$(name)"
+fi
+exit "$code"
