@@ -14,6 +14,7 @@ import (
 	"github.com/kubeteus/kubeteus/compiler/compare"
 	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/emit"
+	"github.com/kubeteus/kubeteus/compiler/inventory"
 	"github.com/kubeteus/kubeteus/compiler/ir"
 	"github.com/kubeteus/kubeteus/compiler/load"
 	"github.com/kubeteus/kubeteus/compiler/lock"
@@ -44,7 +45,9 @@ func Difference(ctx context.Context, head, base Options) (*report.Difference, *R
 		return nil, r, err
 	}
 	d.Intents = r.intentChanges(b, d)
-	d.Notes = append(d.Notes, droppedExpectations(b.Sets, r.Sets)...)
+	if r.Clean {
+		d.Notes = append(d.Notes, droppedExpectations(b.Sets, r.Sets)...)
+	}
 	if r.after != nil {
 		r.reachabilityChanges(b, d)
 		if err := r.policyChanges(b, base, d); err != nil {
@@ -151,9 +154,16 @@ func (r *Result) intentChanges(b *Result, d *report.Difference) []report.IntentC
 	for _, i := range d.Head.Intents {
 		reported[i.Set+"/"+i.Name] = i
 	}
+	there := map[string]bool{}
+	for _, s := range r.Sets {
+		there[s.Name] = true
+	}
 	var out []report.IntentChange
 	unread := 0
-	for _, p := range paired(b.statements, r.statements) {
+	for _, p := range paired(b.statements, r.written()) {
+		if p.after == nil && !r.Clean && !there[p.before.set.Name] {
+			continue // its file does not parse, which an error says
+		}
 		c := report.IntentChange{}
 		if p.before != nil {
 			c.Set, c.Name, c.Before = p.before.set.Name, p.before.intent.Name, side(p.before)
@@ -180,6 +190,16 @@ func (r *Result) intentChanges(b *Result, d *report.Difference) []report.IntentC
 		return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
 	})
 	return out
+}
+
+// written are the statements of the intent sets, also of a project that was
+// rejected before they were read.
+func (r *Result) written() []*statement {
+	if r.statements != nil {
+		return r.statements
+	}
+	bare := &Result{Sets: r.Sets, Inventory: inventory.Build(inventory.Inventory{}), recorded: &lock.File{}}
+	return bare.listed()
 }
 
 func side(s *statement) *report.IntentSide {

@@ -77,9 +77,10 @@ func (c *comparison) pass(columns [2][]column, side, from int) uint64 {
 func (c *comparison) into(to int) []*row {
 	columns := c.columns(to)
 	type key struct {
-		kind  Kind
-		mask  uint64
-		cause *Cause
+		kind    Kind
+		mask    uint64
+		cause   *Cause
+		outside bool // a row of its own: what comes from outside is read first
 	}
 	found := map[key]*row{}
 	var order []*row
@@ -92,7 +93,7 @@ func (c *comparison) into(to int) []*row {
 			continue
 		}
 		for _, cell := range c.cell(columns, from, to, before, after) {
-			k := key{cell.kind, cell.mask, cell.cause}
+			k := key{cell.kind, cell.mask, cell.cause, c.parties[from].outside}
 			r := found[k]
 			if r == nil {
 				r = &row{kind: cell.kind, to: to, mask: cell.mask, cause: cell.cause}
@@ -227,7 +228,7 @@ func (c *comparison) collect(rows []*row) {
 		if r.mask != p.all() {
 			ports = p.words(r.mask)
 		}
-		key := fmt.Sprintf("%d %s %p %v", r.kind, ports, r.cause, r.from)
+		key := fmt.Sprintf("%d %t %s %p %v", r.kind, p.outside, ports, r.cause, r.from)
 		g := groups[key]
 		if g == nil {
 			g = &group{row: r}
