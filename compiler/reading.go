@@ -57,7 +57,7 @@ func (s *statement) fresh() bool { return s.entry.Fresh(s.digest) }
 func (r *Result) read(ctx context.Context, o Options) error {
 	r.stand()
 	r.statements = r.listed()
-	embedded, asked, parallel := english.With(r.Inventory, r.index()), read.Reader(nil), 1
+	embedded, asked, parallel := english.With(r.Inventory, r.index()), read.Reader(nil), defaultParallel
 	if o.Model != nil && !o.Locked {
 		asked, parallel = repair.New(r.repairs(o.Model, embedded)), cmp.Or(o.Model.Parallel, defaultParallel)
 	}

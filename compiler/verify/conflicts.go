@@ -144,11 +144,15 @@ type narrowing struct {
 
 // members returns the endpoints that an Allow may be about at one end, one of
 // each class.
-func (j *judge) members(rule int, side [][]bool) []int {
+func (j *judge) members(rule int, side []ruleSet) []int {
+	type class struct {
+		pod   bool
+		words string
+	}
 	var out []int
-	seen := map[string]bool{}
+	seen := map[class]bool{}
 	for e := range j.ends {
-		if k := fmt.Sprint(j.ends[e].IsPod(), j.classes[e]); side[e][rule] && !seen[k] {
+		if k := (class{j.ends[e].IsPod(), j.classes[e]}); side[e].has(rule) && !seen[k] {
 			seen[k] = true
 			out = append(out, e)
 		}

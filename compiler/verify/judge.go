@@ -3,11 +3,13 @@ package verify
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"github.com/kubeteus/kubeteus/compiler/inventory"
 	"github.com/kubeteus/kubeteus/compiler/ir"
 	"github.com/kubeteus/kubeteus/compiler/policy"
 )
@@ -18,43 +20,93 @@ import (
 type judge struct {
 	p       *ir.Program
 	ends    []ir.Endpoint
-	from    [][]bool // endpoint -> rule: an Allow's sources may have it
-	to      [][]bool // endpoint -> rule: an Allow's destinations may have it
-	subject [][]bool // endpoint -> rule: a Close's subject may have it
-	classes []string // endpoint -> what the rules tell it apart by
+	from    []ruleSet // of each endpoint: the Allows whose sources may have it
+	to      []ruleSet // the Allows whose destinations may have it
+	subject []ruleSet // the Closes whose subject may have it
+	ingress ruleSet   // the Closes of that end
+	egress  ruleSet
+	classes []string // of each endpoint: what the rules tell it apart by
 }
 
+// ruleSet is a set of rules by their index in the program: there are about as many
+// rules as endpoints, and a set is asked for of every pair of these.
+type ruleSet []uint64
+
+func newRuleSet(n int) ruleSet { return make(ruleSet, (n+63)/64) }
+
+func (s ruleSet) add(i int) { s[i/64] |= 1 << (i % 64) }
+
+func (s ruleSet) has(i int) bool { return s[i/64]>>(i%64)&1 == 1 }
+
 func newJudge(p *ir.Program, u *Universe) *judge {
-	j := &judge{p: p, ends: u.Endpoints}
-	list, maps := parties(p), portMaps(p)
+	j := &judge{p: p, ends: u.Endpoints, ingress: newRuleSet(len(p.Rules)), egress: newRuleSet(len(p.Rules))}
+	for i, b := range p.Rules {
+		switch {
+		case b.Close == nil:
+		case b.Close.End == ir.Ingress:
+			j.ingress.add(i)
+		default:
+			j.egress.add(i)
+		}
+	}
+	list, own := parties(p), ownPorts(p)
+	answers := make([]ir.Answer, len(list))
+	class := make([]byte, len(list))
 	for _, e := range j.ends {
-		has := map[*ir.Party]ir.Answer{}
-		var class strings.Builder
-		for _, party := range list {
-			a := party.Has(e)
-			has[party] = a
-			class.WriteByte(byte('0' + a))
+		for i, party := range list {
+			answers[i] = party.Has(e)
+			class[i] = byte('0' + answers[i])
 		}
-		for i, m := range maps {
-			if set, ok := m.Per[e.Workload]; ok && e.Workload != nil && !set.Equal(m.Default) {
-				fmt.Fprint(&class, " ", i, set)
-			}
-		}
-		j.classes = append(j.classes, class.String())
-		any := func(ps []*ir.Party) bool {
-			return slices.ContainsFunc(ps, func(p *ir.Party) bool { return has[p] != ir.No })
-		}
-		from, to, subject := make([]bool, len(p.Rules)), make([]bool, len(p.Rules)), make([]bool, len(p.Rules))
-		for i, b := range p.Rules {
-			if b.Allow != nil {
-				from[i], to[i] = any(b.Allow.From), any(b.Allow.To)
-			} else {
-				subject[i] = any(b.Close.Subject)
-			}
-		}
-		j.from, j.to, j.subject = append(j.from, from), append(j.to, to), append(j.subject, subject)
+		j.classes = append(j.classes, string(class)+own[e.Workload])
+		j.enter(answers)
 	}
 	return j
+}
+
+// enter notes the rules that may be about an endpoint, going by which parties, in
+// the order of parties, it is one of.
+func (j *judge) enter(answers []ir.Answer) {
+	n := 0
+	any := func(ps []*ir.Party) bool {
+		found := slices.ContainsFunc(answers[n:n+len(ps)], func(a ir.Answer) bool { return a != ir.No })
+		n += len(ps)
+		return found
+	}
+	from, to, subject := newRuleSet(len(j.p.Rules)), newRuleSet(len(j.p.Rules)), newRuleSet(len(j.p.Rules))
+	for i, b := range j.p.Rules {
+		if a := b.Allow; a != nil {
+			if any(a.From) {
+				from.add(i)
+			}
+			if any(a.To) {
+				to.add(i)
+			}
+			continue
+		}
+		if any(b.Close.Subject) {
+			subject.add(i)
+		}
+		for _, traffic := range [][]ir.BoundTraffic{b.Close.Scope, b.Close.Except} {
+			for _, t := range traffic {
+				n += len(t.Peers)
+			}
+		}
+	}
+	j.from, j.to, j.subject = append(j.from, from), append(j.to, to), append(j.subject, subject)
+}
+
+// ownPorts says of each workload what the rules' ports are there, where they are
+// not what they are everywhere else.
+func ownPorts(p *ir.Program) map[*inventory.Workload]string {
+	out := map[*inventory.Workload]string{}
+	for i, m := range portMaps(p) {
+		for w, set := range m.Per {
+			if !set.Equal(m.Default) {
+				out[w] += fmt.Sprint(" ", i, set)
+			}
+		}
+	}
+	return out
 }
 
 func portMaps(p *ir.Program) []ir.PortMap {
@@ -75,32 +127,31 @@ func portMaps(p *ir.Program) []ir.PortMap {
 // endpoints.
 func (j *judge) about(from, to int) *ir.Program {
 	out := &ir.Program{Inventory: j.p.Inventory}
-	for i, b := range j.p.Rules {
-		if b.Allow != nil && j.from[from][i] && j.to[to][i] ||
-			b.Close != nil && (b.Close.End == ir.Ingress && j.subject[to][i] || b.Close.End == ir.Egress && j.subject[from][i]) {
-			out.Rules = append(out.Rules, b)
+	for word := range j.ingress {
+		rules := j.word(word, from, to)
+		for rules != 0 {
+			out.Rules = append(out.Rules, j.p.Rules[word*64+bits.TrailingZeros64(rules)])
+			rules &= rules - 1
 		}
 	}
 	return out
 }
 
+// word is one word of the set of rules that can cover a flow.
+func (j *judge) word(n, from, to int) uint64 {
+	return j.from[from][n]&j.to[to][n] | j.subject[to][n]&j.ingress[n] | j.subject[from][n]&j.egress[n]
+}
+
 // touched returns a function that says whether a rule may be about flows from an
 // endpoint to the given one.
 func (j *judge) touched(to int) func(from int) bool {
-	var allows, closes []int
-	for i, b := range j.p.Rules {
-		switch {
-		case b.Allow != nil && j.to[to][i]:
-			allows = append(allows, i)
-		case b.Close != nil && b.Close.End == ir.Egress:
-			closes = append(closes, i)
-		case b.Close != nil && j.subject[to][i]:
-			return func(int) bool { return true }
-		}
-	}
 	return func(from int) bool {
-		return slices.ContainsFunc(allows, func(i int) bool { return j.from[from][i] }) ||
-			slices.ContainsFunc(closes, func(i int) bool { return j.subject[from][i] })
+		for n := range j.ingress {
+			if j.word(n, from, to) != 0 {
+				return true
+			}
+		}
+		return false
 	}
 }
 
@@ -117,9 +168,9 @@ func (j *judge) ports(to int) []ir.PortSet {
 	}
 	for i, b := range j.p.Rules {
 		switch {
-		case b.Allow != nil && j.to[to][i]:
+		case b.Allow != nil && j.to[to].has(i):
 			add(b.Allow.Ports)
-		case b.Close != nil && (b.Close.End == ir.Egress || j.subject[to][i]):
+		case b.Close != nil && (b.Close.End == ir.Egress || j.subject[to].has(i)):
 			for _, t := range slices.Concat(b.Close.Scope, b.Close.Except) {
 				add(t.Ports)
 			}
