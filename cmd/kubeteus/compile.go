@@ -107,12 +107,32 @@ func compile(c *cli.Context, locked, write bool) error {
 	case !result.Clean:
 		return exit{code: exitRejected, err: rejected(result), hint: perhaps(a, locked, result)}
 	case !write && result.Stale():
-		if c.String("format") == "text" {
-			differences(c.App.Writer, result)
-		}
-		return exit{code: exitRejected, err: errors.New("the overlay is not what the intents say"), hint: "run kubeteus compile and commit what it writes"}
+		return stale(c, p, result)
 	}
 	return nil
+}
+
+// maxStrays is how many flows are told; the diffs tell the rest.
+const maxStrays = 10
+
+// stale says what lies on disk that is not what the intents say: as diffs, and as
+// flows.
+func stale(c *cli.Context, p *project, r *compiler.Result) error {
+	if c.String("format") == "text" {
+		differences(c.App.Writer, r)
+	}
+	strays, err := r.Strays(p.opts)
+	if err != nil {
+		return err
+	}
+	for i, s := range strays {
+		if i == maxStrays {
+			fmt.Fprintf(c.App.ErrWriter, "and %d more\n", len(strays)-i)
+			break
+		}
+		fmt.Fprintln(c.App.ErrWriter, report.Escape(s))
+	}
+	return exit{code: exitRejected, err: errors.New("the overlay is not what the intents say"), hint: "run kubeteus compile and commit what it writes"}
 }
 
 // perhaps points to models where the embedded reader alone has read, and did not

@@ -23,15 +23,18 @@ type edit struct {
 	line string
 }
 
+// NoFile stands in a diff for a file that is not there.
+const NoFile = "/dev/null"
+
 // Unified returns the unified diff from old to new; nil means that there is no
 // such file. It is empty if the two are equal.
 func Unified(name string, old, new []byte) string {
 	from, to := "a/"+name, "b/"+name
 	if old == nil {
-		from = "/dev/null"
+		from = NoFile
 	}
 	if new == nil {
-		to = "/dev/null"
+		to = NoFile
 	}
 	edits := script(lines(old), lines(new))
 	var out strings.Builder
