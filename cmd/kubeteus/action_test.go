@@ -1,7 +1,10 @@
 package main
 
 import (
+	"encoding/base64"
+	"io"
 	"net/http"
+	"net/http/cgi"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -31,7 +34,7 @@ func TestAction(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "env-from": envFrom, "serve": serveFolder,
+			"exits": exits, "env-from": envFrom, "serve": serveFolder, "forge": serveGit,
 		},
 		Setup: runnerEnvironment,
 	})
@@ -75,4 +78,32 @@ func serveFolder(ts *testscript.TestScript, neg bool, args []string) {
 	server := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[0]))))
 	ts.Defer(server.Close)
 	ts.Setenv("KUBETEUS_RELEASES", server.URL)
+}
+
+// serveGit serves the bare repositories of a folder over HTTP, as a forge does
+// private ones: to those who send the token, in one header. Two are refused.
+func serveGit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: forge DIR TOKEN")
+	}
+	path, err := exec.Command("git", "--exec-path").Output()
+	ts.Check(err)
+	backend := &cgi.Handler{
+		Path: filepath.Join(strings.TrimSpace(string(path)), "git-http-backend"), Root: "/", Stderr: io.Discard,
+		Env: []string{"GIT_PROJECT_ROOT=" + ts.MkAbs(args[0]), "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=someone"},
+	}
+	want := "basic " + base64.StdEncoding.EncodeToString([]byte("x-access-token:"+args[1]))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch got := r.Header.Values("Authorization"); {
+		case len(got) > 1:
+			http.Error(w, "duplicate header", http.StatusBadRequest)
+		case len(got) == 0 || got[0] != want:
+			w.Header().Set("WWW-Authenticate", "Basic")
+			http.Error(w, "who are you?", http.StatusUnauthorized)
+		default:
+			backend.ServeHTTP(w, r)
+		}
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("FORGE", server.URL)
 }
