@@ -51,9 +51,10 @@ released() {
   fetch "$from/$name.tar.gz" "$to/$name.tar.gz"
   sum=$(awk -v name="$name.tar.gz" 'NF == 2 && $2 == name {print $1}' "$to/checksums.txt")
   [[ $sum =~ ^[0-9a-f]{64}$ ]] || fail "checksums.txt of $version has no one checksum of $name.tar.gz; nothing was unpacked"
-  got=$("${sha256[@]}" "$to/$name.tar.gz" | cut -c 1-64)
+  # From stdin: on Windows the file's name says D:\..., which tar takes for a host.
+  got=$("${sha256[@]}" <"$to/$name.tar.gz" | cut -c 1-64)
   [ "$got" = "$sum" ] || fail "$name.tar.gz is not what checksums.txt says: sha256 is $got, and should be $sum; nothing was unpacked"
-  tar -xzf "$to/$name.tar.gz" -C "$to" "$name/kubeteus$exe"
+  tar -xzf - -C "$to" "$name/kubeteus$exe" <"$to/$name.tar.gz"
   kubeteus="$to/$name/kubeteus$exe"
 }
 

@@ -119,18 +119,18 @@ func TestRelease(t *testing.T) {
 	git(first, "add", "--all")
 	git(first, "commit", "--quiet", "--message", "release")
 	release := func(dir, out string) error {
-		cmd := exec.Command("go", "run", "./.github/release", "-platforms", "linux/amd64", "v9.8.7", out)
+		cmd := exec.Command("go", "run", "./.github/release", "-platforms", "linux/amd64", "v1.8.7", out)
 		cmd.Dir = dir
 		if text, err := cmd.CombinedOutput(); err != nil {
 			return &exec.Error{Name: string(text), Err: err}
 		}
 		return nil
 	}
-	a, b := filepath.Join(t.TempDir(), "v9.8.7"), filepath.Join(t.TempDir(), "v9.8.7")
-	if err := release(first, a); err == nil || !strings.Contains(err.Error(), "tag the commit v9.8.7") {
+	a, b := filepath.Join(t.TempDir(), "v1.8.7"), filepath.Join(t.TempDir(), "v1.8.7")
+	if err := release(first, a); err == nil || !strings.Contains(err.Error(), "tag the commit v1.8.7") {
 		t.Errorf("without a tag: %v", err)
 	}
-	git(first, "tag", "v9.8.7")
+	git(first, "tag", "v1.8.7")
 	second := t.TempDir()
 	git(second, "clone", "--quiet", "--depth=1", "file://"+first, ".")
 	for dir, out := range map[string]string{first: a, second: b} {
@@ -149,7 +149,7 @@ func TestRelease(t *testing.T) {
 			return runnerEnvironment(e)
 		},
 	})
-	if info, err := os.Stat(filepath.Join(a, "checksums.txt")); err != nil || info.Size() != int64(64+2+len("kubeteus_v9.8.7_linux_amd64.tar.gz")+1) {
+	if info, err := os.Stat(filepath.Join(a, "checksums.txt")); err != nil || info.Size() != int64(64+2+len("kubeteus_v1.8.7_linux_amd64.tar.gz")+1) {
 		t.Errorf("checksums.txt: %v, %s bytes", err, strconv.FormatInt(info.Size(), 10))
 	}
 }
