@@ -16,6 +16,10 @@
 //	emit      the overlay and the lock, on disk or as a difference
 //	report    what people and programs read
 //
+// Difference compiles a head and compares it with what is committed at a base:
+// package compare says who reaches whom on one side and not on the other, and
+// why. Rendered proves what a team's own kustomization makes of the overlay.
+//
 // The model or the reader proposes, code decides: whatever a reader returns is
 // linked, lowered, validated and proven like any other untrusted input.
 //
@@ -31,7 +35,7 @@
 // # The packages
 //
 // Nouns, with no I/O: diag, inventory, ir, policy, names, lock. Passes: load,
-// read, lower, validate, reach, verify, emit, report, infer. Arrows point one
+// read, lower, validate, reach, verify, compare, emit, report, infer. Arrows point one
 // way, cmd -> compiler -> passes -> nouns -> diag, and imports_test.go holds a
 // reason for every ban. The judges, reach and verify, import neither lower nor
 // read: they see policies as encoded bytes and rules as ir, and share no code
@@ -88,6 +92,14 @@
 //   - A closed set of namespaces has to be listed by name: a Close over namespaces
 //     by label, or over the whole cluster, would miss those created later, and a
 //     NetworkPolicy lives in one namespace.
+//   - The base of a difference is not compiled: its readings are those of its lock,
+//     its policies those of its overlay, since that is what a cluster runs. So a
+//     base that this version refuses can be compared with, too.
+//   - Flows with an end that only one side has are listed apart (arrived, departed)
+//     and are no widening: a new workload that nothing closes yet is a fact about
+//     the manifests, and no statement made it so.
+//   - An intent without a name is known by its words. Where, between the same
+//     neighbours, as many went as came, a difference takes them for reworded.
 //   - explain decides on the overlay as it lies on disk, since that is what the
 //     cluster gets; check says whether it is what the intents say.
 package compiler

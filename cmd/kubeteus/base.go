@@ -96,8 +96,9 @@ func (c *comparison) counterparts(p *project, what string, trees []load.Tree) []
 }
 
 // settle puts what is known of the base into a difference.
-func (c *comparison) settle(d *report.Difference) {
+func (c *comparison) settle(p *project, d *report.Difference) {
 	d.Base = c.revision
+	d.Folder = p.folder()
 	for _, t := range c.trees {
 		for _, commit := range t.Absent() {
 			c.notes = append(c.notes, fmt.Sprintf("a submodule at commit %s is not here, and is compared as if it were empty: git submodule update --init", commit))
@@ -113,4 +114,18 @@ func gitMisuse(err error, what string) error {
 		return err
 	}
 	return misused(cmp.Or(e.Hint, "give a revision: kubeteus diff origin/main"), "%s: %s", what, e.Message)
+}
+
+// folder is the project's in its repository, "" where it has none.
+func (p *project) folder() string {
+	top, err := gitfs.Root(p.dir)
+	if err != nil {
+		return ""
+	}
+	dir, err := filepath.EvalSymlinks(p.dir)
+	if err != nil {
+		return ""
+	}
+	inside, _ := within(top, dir)
+	return inside
 }

@@ -12,6 +12,9 @@ type Difference struct {
 	// Project is the name that the policies carry, Target the policy API written.
 	Project string `json:"project"`
 	Target  string `json:"target"`
+	// Folder is the project's, relative to the top of its repository; "" or "." is
+	// the top.
+	Folder string `json:"folder,omitempty"`
 	// Base is what the head is compared with.
 	Base Revision `json:"base"`
 	// New says that the base has no intents here, so that everything is added.
