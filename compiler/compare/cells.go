@@ -173,13 +173,13 @@ func shut(col column, class, from, to int) []end {
 // maxKept is of how many parties the flows that stay are listed.
 const maxKept = 60
 
-// kept returns rows of what passes at both sides between the parties of what was
-// gained and lost.
+// kept returns rows of what passes at both sides beside what was gained and lost:
+// into a workload that gained or lost a source, and between the parties of these.
 func (c *comparison) kept(rows []*row) []*row {
-	touched := map[int]bool{}
+	touched, into := map[int]bool{}, map[int]bool{}
 	for _, r := range rows {
 		if r.kind == Gained || r.kind == Lost {
-			touched[r.to] = true
+			touched[r.to], into[r.to] = true, !c.parties[r.to].outside
 			for _, f := range r.from {
 				touched[f] = true
 			}
@@ -190,6 +190,7 @@ func (c *comparison) kept(rows []*row) []*row {
 	}
 	none := &Cause{}
 	var out []*row
+	shown := map[int]bool{}
 	for to := range c.parties {
 		if !touched[to] {
 			continue
@@ -197,7 +198,7 @@ func (c *comparison) kept(rows []*row) []*row {
 		columns := c.columns(to)
 		byMask := map[uint64]*row{}
 		for from := range c.parties {
-			if !touched[from] || c.parties[from].outside && c.parties[to].outside || from == to {
+			if !touched[from] && !into[to] || c.parties[from].outside && c.parties[to].outside || from == to {
 				continue
 			}
 			mask := c.pass(columns, was, from) & c.pass(columns, is, from)
@@ -209,7 +210,11 @@ func (c *comparison) kept(rows []*row) []*row {
 				out = append(out, byMask[mask])
 			}
 			byMask[mask].from = append(byMask[mask].from, from)
+			shown[from] = true
 		}
+	}
+	if len(shown) > maxKept {
+		return nil
 	}
 	return out
 }

@@ -35,7 +35,7 @@ const (
 	Lost                 // before and not after, likewise
 	Arrived              // after, and an end is only there then
 	Departed             // before, and an end is only there then
-	Kept                 // at both sides, between the parties of Gained and Lost
+	Kept                 // at both sides, beside what was gained and lost
 	kinds
 )
 

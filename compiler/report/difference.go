@@ -135,7 +135,8 @@ type ReachabilityChange struct {
 	Arrived []FlowChange `json:"arrived"`
 	// Departed passed at the base, and an end of theirs is gone.
 	Departed []FlowChange `json:"departed"`
-	// Kept pass at both sides between the parties of Gained and Lost.
+	// Kept pass at both sides, into the workloads that gained or lost a source and
+	// between the parties of Gained and Lost; empty where these are many.
 	Kept []FlowChange `json:"kept"`
 	// Pairs counts ordered pairs of parties, of each of the above.
 	Pairs PairCounts `json:"pairs"`
