@@ -1,15 +1,20 @@
 package main
 
 import (
+	"encoding/json"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/kubeteus/kubeteus/cmd/kubeteus/internal/forge/scripted"
 )
 
 // TestAct runs action.yml in nektos/act, a workflow runner that nobody here
@@ -33,7 +38,7 @@ func TestAct(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "env-from": envFrom, "serve": serveFolder, "act": actRun,
+			"exits": exits, "env-from": envFrom, "serve": serveFolder, "act": actRun, "event": writeEvent, "comments": serveComments, "commented": commented,
 		},
 		Setup: func(e *testscript.Env) error {
 			if err := runnerEnvironment(e); err != nil {
@@ -98,6 +103,89 @@ func actRun(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	exits(ts, false, slices.Concat([]string{args[0]}, line, args[3:]))
+}
+
+// writeEvent writes event.json of an event about revisions of the folder shop:
+//
+//	event pull_request BASE HEAD [REPOSITORY [AUTHOR]]
+//	event workflow_run HEAD REPOSITORY
+//
+// REPOSITORY is the head's, acme/shop if it is not said.
+func writeEvent(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: event NAME REVISION...")
+	}
+	commit := func(rev string) string {
+		out, err := exec.Command("git", "-C", ts.MkAbs("shop"), "rev-parse", "--verify", rev+"^{commit}").Output()
+		ts.Check(err)
+		return strings.TrimSpace(string(out))
+	}
+	repository := func(name string) map[string]any { return map[string]any{"full_name": name} }
+	author, head := "someone", "acme/shop"
+	event := map[string]any{"action": "synchronize", "repository": repository("acme/shop")}
+	switch {
+	case args[0] == "workflow_run":
+		event["workflow_run"] = map[string]any{"id": 11, "event": "pull_request", "head_sha": commit(args[1]), "head_branch": "feature", "head_repository": repository(args[2])}
+	default:
+		if len(args) > 3 {
+			head = args[3]
+		}
+		if len(args) > 4 {
+			author = args[4]
+		}
+		event["number"] = 7
+		event["pull_request"] = map[string]any{
+			"number": 7, "state": "open", "user": map[string]any{"login": author},
+			"base": map[string]any{"sha": commit(args[1]), "ref": "main", "repo": repository("acme/shop")},
+			"head": map[string]any{"sha": commit(args[2]), "ref": "feature", "repo": repository(head)},
+		}
+		event["sender"] = map[string]any{"login": author}
+	}
+	data, err := json.Marshal(event)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs("event.json"), data, 0o600))
+}
+
+// serveComments starts a forge with a pull request, whose head is a revision of
+// the folder shop: comments HEAD REPOSITORY.
+func serveComments(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: comments HEAD REPOSITORY")
+	}
+	out, err := exec.Command("git", "-C", ts.MkAbs("shop"), "rev-parse", args[0]).Output()
+	ts.Check(err)
+	forge := &scripted.Server{
+		Repo:   "acme/shop",
+		Tokens: map[string]scripted.Token{"workflow-token-of-act": {Login: "github-actions[bot]", Installation: true}},
+		Pulls: []scripted.Pull{{Number: 7, State: "open", Author: "someone", HeadRepo: args[1], HeadRef: "feature",
+			HeadSHA: strings.TrimSpace(string(out)), BaseRepo: "acme/shop", BaseRef: "main"}},
+	}
+	server := httptest.NewServer(forge)
+	ts.Defer(server.Close)
+	ts.Setenv("GITHUB_API_URL", server.URL)
+	forges.Store(ts.Getenv("WORK"), forge)
+}
+
+// forges are the running ones, by the script's folder.
+var forges sync.Map
+
+// commented writes all comments to comments.md and demands their number and edits:
+// commented COUNT EDITS.
+func commented(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: commented COUNT EDITS")
+	}
+	forge, _ := forges.Load(ts.Getenv("WORK"))
+	var text strings.Builder
+	count, edits := 0, 0
+	for _, c := range forge.(*scripted.Server).Comments() {
+		count, edits = count+1, edits+c.Edits
+		text.WriteString(c.Body + "\n")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("comments.md"), []byte(text.String()), 0o600))
+	if strconv.Itoa(count) != args[0] || strconv.Itoa(edits) != args[1] {
+		ts.Fatalf("%d comments, edited %d times:\n%s", count, edits, text.String())
+	}
 }
 
 // TestRelease builds a release for one platform twice, in two folders, and holds
