@@ -37,7 +37,7 @@ func compileCommand() *cli.Command {
 func checkCommand() *cli.Command {
 	return &cli.Command{
 		Name: "check", Usage: "compile from the lock, write nothing, exit 3 when the overlay on disk is not what the intents say", ArgsUsage: "[INTENTS]",
-		Flags:  compileFlags(),
+		Flags:  append(compileFlags(), renderedFlags()...),
 		Action: func(c *cli.Context) error { return compile(c, true, false) },
 	}
 }
@@ -68,6 +68,10 @@ func compile(c *cli.Context, locked, write bool) error {
 		return err
 	}
 	defer p.Close()
+	synced, err := p.rendered(c)
+	if err != nil {
+		return err
+	}
 	p.opts.Locked = locked
 	var a *asker
 	if !locked {
@@ -91,6 +95,9 @@ func compile(c *cli.Context, locked, write bool) error {
 	ctx, cancel := a.limit(c)
 	defer cancel()
 	result, err := compiler.Compile(ctx, p.opts)
+	if err == nil && synced != nil && !result.Stale() {
+		err = result.Rendered(ctx, *synced)
+	}
 	done()
 	if ended := a.ended(c, err); ended != nil {
 		return ended

@@ -66,6 +66,7 @@ const (
 	VerifyExpect        ID = "KT6003" // an expectation that does not hold
 	VerifyDeclared      ID = "KT6004" // a declared connection would be cut
 	VerifyNarrowed      ID = "KT6005" // an allow narrowed by a close
+	VerifyRendered      ID = "KT6006" // what is rendered is not what the intents say
 
 	// Lock and overlay.
 	LockSyntax   ID = "KT7001" // kubeteus.lock does not parse

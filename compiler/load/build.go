@@ -101,6 +101,7 @@ func (b *builder) object(p *part, k *kustomization, res *resource.Resource) {
 	r.document(n)
 	p.objects = append(p.objects, r.objects...)
 	p.pods = append(p.pods, r.pods...)
+	p.foreign = append(p.foreign, r.foreign...)
 	p.diags = append(p.diags, r.diags...)
 }
 

@@ -38,6 +38,7 @@ type configEntry struct {
 type contents struct {
 	objects []*object
 	pods    []skip // custom resources that run pods of their own
+	foreign []Foreign
 	diags   diag.List
 }
 
@@ -81,6 +82,10 @@ func (r *reader) read(v view, apiVersion, kind string) {
 		r.diags = append(r.diags, v.d.diags...)
 		v.d.diags = nil
 		return
+	}
+	if f, ok := foreign(apiVersion, kind); ok {
+		f.Namespace, f.Name, f.Origin = v.get("metadata", "namespace").text(), v.get("metadata", "name").text(), v.pos()
+		r.foreign = append(r.foreign, f)
 	}
 	decode := decoderOf(group + "/" + kind)
 	if decode == nil {

@@ -65,6 +65,11 @@ type counterexample struct {
 // program lets pass passes, every flow that it blocks is blocked, and every other
 // is as it was under before. One error for each rule that does not hold.
 func Policies(p *ir.Program, before, after []policy.Object) diag.List {
+	return prove(p, before, after).report()
+}
+
+// prove is the proof, with its findings.
+func prove(p *ir.Program, before, after []policy.Object) *proof {
 	u := NewUniverse(p, slices.Concat(before, after))
 	r := &proof{j: newJudge(p, u), inForce: map[string]bool{}, intents: map[string]*ir.Intent{}, findings: map[finding]*counterexample{}}
 	for _, o := range before {
@@ -84,7 +89,7 @@ func Policies(p *ir.Program, before, after []policy.Object) diag.List {
 	for _, to := range reps {
 		r.into(to, reps)
 	}
-	return r.report()
+	return r
 }
 
 // representatives returns one endpoint of each merged class, in order.
