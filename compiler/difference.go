@@ -160,7 +160,7 @@ func (r *Result) intentChanges(b *Result, d *report.Difference) []report.IntentC
 	}
 	var out []report.IntentChange
 	unread := 0
-	for _, p := range paired(b.statements, r.written()) {
+	for _, p := range partnered(b.statements, r.written()) {
 		if p.after == nil && !r.Clean && !there[p.before.set.Name] {
 			continue // its file does not parse, which an error says
 		}
@@ -183,7 +183,7 @@ func (r *Result) intentChanges(b *Result, d *report.Difference) []report.IntentC
 		}
 	}
 	if unread > 0 && !d.New {
-		d.Notes = append(d.Notes, fmt.Sprintf("how %d of the base's intents were read is not in its lock", unread))
+		d.Notes = append(d.Notes, fmt.Sprintf("the base's lock does not say how %d of its intents were read", unread))
 	}
 	order := []report.IntentKind{report.Relocked, report.Reread, report.Reworded, report.Resettled, report.IntentGone, report.IntentArrive}
 	slices.SortStableFunc(out, func(a, b report.IntentChange) int {
@@ -209,10 +209,10 @@ func side(s *statement) *report.IntentSide {
 // pair is an intent at both sides, or at one.
 type pair struct{ before, after *statement }
 
-// paired puts the intents of one name together. One without a name is known by its
+// partnered puts the intents of one name together. One without a name is known by its
 // words: where, between the same neighbours, as many of these went as came, they
 // are taken for the same ones, reworded.
-func paired(before, after []*statement) []pair {
+func partnered(before, after []*statement) []pair {
 	key := func(s *statement) string { return s.set.Name + "/" + s.intent.Name }
 	was, is := map[string]*statement{}, map[string]bool{}
 	for _, s := range before {
