@@ -1,6 +1,9 @@
 package report
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/kubeteus/kubeteus/compiler/diag"
 )
 
@@ -74,4 +77,120 @@ func recordRejected() *Difference {
 	}
 	d.Summarize()
 	return d
+}
+
+// recordStale is a pull request that rewrites a statement and not the overlay.
+func recordStale() *Difference {
+	d := recordDifference()
+	d.Verdict = Stale
+	d.Intents, d.Cut = d.Intents[1:2], nil
+	d.Policies = d.Policies[:1]
+	d.Reachability = &ReachabilityChange{Workloads: 13, Gained: d.Reachability.Gained[1:], Pairs: PairCounts{Gained: 1}}
+	d.Summarize()
+	return d
+}
+
+// recordSame is a pull request that changes nothing here.
+func recordSame() *Difference {
+	d := recordDifference()
+	d.Intents, d.Cut, d.Policies, d.Notes = nil, nil, nil, nil
+	d.Reachability = &ReachabilityChange{Workloads: 13}
+	d.Summarize()
+	return d
+}
+
+// recordNew is the first pull request with intents.
+func recordNew() *Difference {
+	d := recordDifference()
+	d.New, d.Intents, d.Policies, d.Cut = true, nil, d.Policies[1:2], nil
+	for _, i := range d.Head.Intents {
+		d.Intents = append(d.Intents, IntentChange{Set: i.Set, Name: i.Name, Kind: IntentArrive, After: side(i)})
+	}
+	r := inForce(d.Head)
+	r.Gained = nil
+	for i := range r.Lost {
+		r.Lost[i].Why = "closed by " + "boutique/catalog"
+	}
+	d.Reachability = r
+	d.Summarize()
+	return d
+}
+
+// recordAsked is a pull request whose head has statements with two readings.
+func recordAsked() *Difference {
+	d := recordRejected()
+	at := diag.Position{File: "intents/cart.yaml", Line: 9, Column: 5}
+	d.Head.Diagnostics = []diag.Diagnostic{
+		diag.Errorf(diag.ReadAmbiguous, at, "the statement has two readings: boutique/loadgenerator to boutique/redis-cart on TCP 6379 is allowed by the first and blocked by the second").
+			Relate(diag.Position{File: at.File}, "first, answer 1 of 3: boutique/cartservice may reach boutique/redis-cart").
+			Relate(diag.Position{File: at.File}, "second, answer 2: traffic to boutique/redis-cart is blocked, except from boutique/cartservice").
+			About("cart-only").Hint("say which is meant in the statement"),
+		diag.Errorf(diag.ReadName, diag.Position{File: "intents/load.yaml", Line: 8, Column: 29}, "no workload or Service is called %q", "redis-crat").About("load").Hint("did you mean redis-cart?"),
+	}
+	d.Head.Summarize()
+	d.Summarize()
+	return d
+}
+
+// recordForty is a pull request that closes a cluster of 40 workloads in four
+// namespaces: each team's web, api, worker, cache and so on.
+func recordForty() *Difference {
+	teams, apps := []string{"orders", "payments", "search", "users"}, []string{"web", "api", "worker", "cache", "db", "queue", "cron", "mail", "audit", "export"}
+	var all []string
+	head := &Report{Project: "market", Target: "kubernetes", Overlay: "policies", Reachability: &Reachability{}}
+	for _, team := range teams {
+		for _, app := range apps {
+			all = append(all, team+"/"+app)
+			head.Reachability.Parties = append(head.Reachability.Parties, Party{Name: team + "/" + app, Ports: "TCP 8080"})
+		}
+	}
+	head.Reachability.Parties = append(head.Reachability.Parties, Party{Name: Outside, Ports: "TCP 443"})
+	d := &Difference{Project: "market", Target: "kubernetes", Verdict: Pass, Head: head, Reachability: &ReachabilityChange{Workloads: 40},
+		Base: Revision{Name: "origin/main", Commit: "5d8f3f1f6b1c2f0e9a7b4c3d2e1f0a9b8c7d6e5f", Why: "the merge base with origin/main"}}
+	r := d.Reachability
+	but := func(names ...string) []string {
+		var out []string
+		for _, n := range append(all[:len(all):len(all)], Outside) {
+			if !strings.Contains(" "+strings.Join(names, " ")+" ", " "+n+" ") {
+				out = append(out, n)
+			}
+		}
+		return out
+	}
+	for i, team := range teams {
+		name := func(app string) string { return team + "/" + app }
+		next := teams[(i+1)%len(teams)] + "/api"
+		for _, c := range []struct{ what, to, by string }{{"db", "db", "api"}, {"cache", "cache", "worker"}} {
+			intent := team + "/only-" + c.by + "-to-" + c.what
+			rules := []string{name(c.by) + " may reach " + name(c.to), "traffic to " + name(c.to) + " is blocked, except from " + name(c.by)}
+			in := Intent{Set: team, Name: "only-" + c.by + "-to-" + c.what, File: "intents/" + team + ".yaml", Line: 9 + i, Statement: fmt.Sprintf("Only %s may reach %s.", c.by, c.to), Status: Compiled, ReadsAs: rules}
+			head.Intents = append(head.Intents, in)
+			d.Intents = append(d.Intents, IntentChange{Set: team, Name: in.Name, Kind: IntentArrive, After: side(in)})
+			r.Lost = append(r.Lost, FlowChange{From: but(name(c.by), name(c.to)), To: []string{name(c.to)}, Ports: "TCP 8080", Why: "closed by " + intent, Intents: []string{intent}, Policies: []string{team + "/" + c.to + ".yaml"}})
+			r.Kept = append(r.Kept, FlowChange{From: []string{name(c.by)}, To: []string{name(c.to)}, Ports: "TCP 8080"})
+			d.Policies = append(d.Policies, PolicyChange{Path: team + "/" + c.to + ".yaml", Kind: "NetworkPolicy", Namespace: team, Name: c.to, Change: Added, Intents: []string{intent},
+				Diff: "--- /dev/null\n+++ b/policies/" + team + "/" + c.to + ".yaml\n@@ -0,0 +1,4 @@\n+apiVersion: networking.k8s.io/v1\n+kind: NetworkPolicy\n+metadata:\n+  name: " + c.to + "\n"})
+		}
+		r.Gained = append(r.Gained, FlowChange{From: []string{name("web")}, To: []string{next}, Ports: "TCP 8080", Why: "allowed by " + team + "/web-to-" + next, Policies: []string{next + ".yaml"}})
+		r.Pairs.Gained++
+		r.Pairs.Lost += 2 * 39
+	}
+	r.Gained = append([]FlowChange{{From: []string{Outside}, To: []string{"orders/web", "users/web"}, Ports: "TCP 8080", Why: "nothing closes what comes in any more"}}, r.Gained...)
+	r.Pairs.Gained += 2
+	head.Summarize()
+	d.Summarize()
+	return d
+}
+
+// recordPlain is a report without a base.
+func recordPlain() *Difference {
+	d := &Difference{Project: "boutique", Target: "kubernetes", Verdict: Pass, Head: recordBoutique()}
+	d.Summarize()
+	return d
+}
+
+// recordedDifferences are all of them, by name.
+func recordedDifferences() map[string]*Difference {
+	return map[string]*Difference{"change": recordDifference(), "rejected": recordRejected(), "stale": recordStale(), "same": recordSame(),
+		"new": recordNew(), "asked": recordAsked(), "forty": recordForty(), "plain": recordPlain()}
 }
