@@ -63,21 +63,21 @@ func (v *pageViewer) graph() *graphView {
 		all = g.tableEdges(r)
 	}
 	changed := slices.DeleteFunc(slices.Clone(all), func(e pairEdge) bool { return e.kind == "kept" })
-	n := v.text.names()
+	n := v.names()
 	for _, edges := range [][]pairEdge{all, changed} {
 		g.fill(edges, n)
 		if len(g.Nodes) <= graphNodes && len(g.Edges) <= graphEdges && len(g.Edges) > 0 {
 			if len(edges) < len(all) {
-				g.Words = append(g.Words, "only what changes is drawn; the rest is too much for one picture")
+				g.Words = append(g.Words, "Only what changes is drawn; the rest is too much for one picture.")
 			}
 			g.place()
 			return g
 		}
 	}
 	if len(all) > 0 {
-		g.Words = append(g.Words, "there is too much for one picture; choose a workload to see its neighbours")
+		g.Words = append(g.Words, "There is too much for one picture: choose a workload to see its neighbours.")
 	} else {
-		g.Words = append(g.Words, "there is nothing to draw")
+		g.Words = append(g.Words, "There is nothing to draw.")
 	}
 	g.Nodes, g.Edges = nil, nil
 	return g
@@ -109,7 +109,7 @@ func (g *graphView) tableEdges(r *Reachability) []pairEdge {
 		out = append(out, in...)
 	}
 	if len(open) > 0 {
-		g.Words = append(g.Words, "everybody reaches "+Escape(some(open))+", as before, which is not drawn")
+		g.Words = append(g.Words, "Everybody reaches "+Escape(some(open))+", as before, which is not drawn.")
 	}
 	return out
 }

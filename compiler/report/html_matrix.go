@@ -74,8 +74,7 @@ func (v *pageViewer) reach() *reachView {
 	if r == nil {
 		return nil
 	}
-	t := &text{r: v.d.Head, Options: Options{Verbose: true}}
-	n := t.names()
+	n := v.names()
 	out := &reachView{Summary: v.d.Head.Summary, Home: n.home, Notes: r.Notes, Table: newStaticTable(r, n)}
 	for _, l := range []struct {
 		title   string
@@ -89,6 +88,20 @@ func (v *pageViewer) reach() *reachView {
 	}
 	out.Data = v.matrix(r, n)
 	return out
+}
+
+// names shortens parties' names where at least half of them are in one namespace:
+// below that, a missing namespace would tell more riddles than it saves room.
+func (v *pageViewer) names() names {
+	n := (&text{r: v.d.Head, Options: Options{Verbose: true}}).names()
+	if 2*n.inhabitants[n.home] >= len(n.order) {
+		return n
+	}
+	n.home = ""
+	for _, name := range n.order {
+		n.short[name] = Escape(name)
+	}
+	return n
 }
 
 func newStaticTable(r *Reachability, n names) *staticTable {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"testing/fstest"
 
 	"github.com/kubeteus/kubeteus/compiler"
 	"github.com/kubeteus/kubeteus/compiler/diag"
@@ -16,13 +17,46 @@ import (
 	"github.com/kubeteus/kubeteus/compiler/report"
 )
 
-// Compiled is the page of a project that holds the folder intents.
-func Compiled(ctx context.Context, project fs.FS) ([]byte, error) {
-	result, err := compiler.Compile(ctx, compiler.Options{Project: project, Intents: "intents"})
+// Compiled is the page of a project that holds the folder intents. With edits,
+// pairs of an old text and a new one, it is what a pull request that makes them in
+// the intents changes.
+func Compiled(ctx context.Context, project fs.FS, edits []string) ([]byte, error) {
+	options := compiler.Options{Project: project, Intents: "intents"}
+	if edits == nil {
+		result, err := compiler.Compile(ctx, options)
+		if err != nil {
+			return nil, err
+		}
+		r := result.Report()
+		return render(&report.Difference{Project: r.Project, Target: r.Target, Head: r})
+	}
+	edited, err := edit(project, strings.NewReplacer(edits...))
 	if err != nil {
 		return nil, err
 	}
-	return render(&report.Difference{Project: result.Report().Project, Target: result.Report().Target, Head: result.Report()})
+	d, _, err := compiler.Difference(ctx, compiler.Options{Project: edited, Intents: "intents"}, options)
+	if err != nil {
+		return nil, err
+	}
+	d.Base = report.Revision{Name: "origin/main", Commit: strings.Repeat("5d8f3f1f6b", 4), Why: "the merge base with origin/main"}
+	return render(d)
+}
+
+// edit copies a project and edits its intents.
+func edit(project fs.FS, edits *strings.Replacer) (fs.FS, error) {
+	out := fstest.MapFS{}
+	err := fs.WalkDir(project, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(project, name)
+		if strings.HasPrefix(name, "intents/") && strings.HasSuffix(name, ".yaml") {
+			data = []byte(edits.Replace(string(data)))
+		}
+		out[name] = &fstest.MapFile{Data: data, Mode: 0o644}
+		return err
+	})
+	return out, err
 }
 
 // Attack is a text that runs, or leaves the page, wherever it is not taken for
@@ -95,15 +129,17 @@ func number(e ir.Endpoint) int {
 	return n
 }
 
-// changes are the head's gains and losses, told as those against a base.
+// changes are some of the head's gains and losses, told as those against a base.
 func changes(base, head *report.Report) *report.ReachabilityChange {
 	out := &report.ReachabilityChange{Workloads: len(base.Reachability.Parties) - 1}
-	for _, c := range head.Reachability.Gained[:min(8, len(head.Reachability.Gained))] {
-		out.Gained = append(out.Gained, report.FlowChange{From: c.From, To: c.To, Ports: c.Ports, Why: Attack, Intents: []string{"crowd/intent-00"}, Policies: []string{"team-a/intent-00.yaml"}})
+	some := func(classes []report.Class, why, intent, policy string) (flows []report.FlowChange, pairs int) {
+		for _, c := range classes[:min(8, len(classes))] {
+			f := report.FlowChange{From: c.From[:min(5, len(c.From))], To: c.To[:min(2, len(c.To))], Ports: c.Ports, Why: why, Intents: []string{intent}, Policies: []string{policy}}
+			flows, pairs = append(flows, f), pairs+len(f.From)*len(f.To)
+		}
+		return flows, pairs
 	}
-	for _, c := range head.Reachability.Lost[:min(8, len(head.Reachability.Lost))] {
-		out.Lost = append(out.Lost, report.FlowChange{From: c.From, To: c.To, Ports: c.Ports, Why: "closed", Intents: []string{"crowd/" + Attack}})
-	}
-	out.Pairs.Gained, out.Pairs.Lost = len(out.Gained), len(out.Lost)
+	out.Gained, out.Pairs.Gained = some(head.Reachability.Gained, Attack, "crowd/intent-00", "team-a/intent-00.yaml")
+	out.Lost, out.Pairs.Lost = some(head.Reachability.Lost, "closed", "crowd/"+Attack, "team-a/"+Attack+".yaml")
 	return out
 }

@@ -5,7 +5,13 @@ module browser
 
 go 1.26.0
 
-require github.com/kubeteus/kubeteus v0.0.0
+require (
+	github.com/chromedp/cdproto v0.159.0
+	github.com/chromedp/chromedp v0.23.0
+	github.com/kubeteus/kubeteus v0.0.0
+)
+
+require github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 
 require (
 	github.com/agnivade/levenshtein v1.2.1 // indirect
