@@ -82,7 +82,7 @@ func bans() []ban {
 		{In: all, Import: []string{"net", "net/http"}, Except: under("cmd", "compiler/read/openai", "compiler/read/scripted", "compiler/load/cluster"),
 			Why: "nothing else opens a connection"},
 		{In: all, Import: []string{".../scripted"}, Except: []string{".../scripted"},
-			Why: "scripted is a server for tests, and serves nobody else"},
+			Why: "scripted are servers for tests, and serve nobody else"},
 		{In: []string{"compiler/read/model", "compiler/read/repair", "compiler/read/chat"}, Import: under("compiler/read/openai", "compiler/read/cache", "compiler/read/replay"), AlsoTests: false,
 			Why: "what is asked and what is made of an answer does not depend on who answers"},
 		{In: all, Import: []string{"testing", "testing/..."},

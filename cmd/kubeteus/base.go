@@ -118,12 +118,9 @@ func gitMisuse(err error, what string) error {
 
 // folder is the project's in its repository, "" where it has none.
 func (p *project) folder() string {
-	top, err := gitfs.Root(p.dir)
-	if err != nil {
-		return ""
-	}
-	dir, err := filepath.EvalSymlinks(p.dir)
-	if err != nil {
+	dir := resolved(p.dir)
+	top := repositoryRoot(dir)
+	if top == "" {
 		return ""
 	}
 	inside, _ := within(top, dir)

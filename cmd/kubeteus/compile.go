@@ -19,7 +19,7 @@ func compileFlags() []cli.Flag {
 	return append(projectFlags(),
 		&cli.StringSliceFlag{Name: "guardrails", Usage: "hold the result against the Rego rules in `DIR` (repeatable; default guardrails)"},
 		&cli.StringFlag{Name: "base", Usage: "take guardrails and the model from this `REV` of the repository instead of the working tree"},
-		&cli.StringFlag{Name: "format", Value: "text", Usage: "report as text or json"},
+		&cli.StringFlag{Name: "format", Value: "text", Usage: "report as text, json, sarif, html, or github for annotations"},
 	)
 }
 
@@ -44,8 +44,8 @@ func checkCommand() *cli.Command {
 
 // refuseFlags refuses what compile and check cannot do, before any work.
 func refuseFlags(c *cli.Context) error {
-	if f := c.String("format"); f != "text" && f != "json" {
-		return misused("formats are text and json", "unknown format %q", f)
+	if f, known := formatNamed(c.String("format")); f == nil {
+		return misused("formats are "+known, "unknown format %q", c.String("format"))
 	}
 	if c.NArg() > 1 {
 		return misused("give one intents folder", "unexpected argument %q", c.Args().Get(1))
@@ -167,14 +167,8 @@ func show(c *cli.Context, p *project, result *compiler.Result) error {
 	if err := diagnostics(c, p, result); err != nil {
 		return err
 	}
-	r := result.Report()
-	if c.String("format") == "json" {
-		return report.JSON(c.App.Writer, r)
-	}
-	if result.Clean || len(r.Intents) > 0 {
-		return report.Text(c.App.Writer, r, report.Options{Color: colours(c.App.Writer), File: p.display})
-	}
-	return nil
+	f, _ := formatNamed(c.String("format"))
+	return f.write(c.App.Writer, p, result)
 }
 
 func diagnostics(c *cli.Context, p *project, result *compiler.Result) error {

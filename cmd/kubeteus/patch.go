@@ -6,7 +6,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/kubeteus/kubeteus/cmd/kubeteus/internal/gitfs"
 	"github.com/kubeteus/kubeteus/compiler"
 	"github.com/kubeteus/kubeteus/compiler/emit"
 )
@@ -20,13 +19,10 @@ func patch(p *project, r *compiler.Result) (string, error) {
 	if !r.Clean || !r.Stale() {
 		return "", nil
 	}
-	top, err := gitfs.Root(p.dir)
-	if err != nil {
-		return "", nil // no repository, no patch for one
-	}
-	dir, err := filepath.EvalSymlinks(p.dir) // as the top is
-	if err != nil {
-		return "", err
+	dir := resolved(p.dir)
+	top := repositoryRoot(dir)
+	if top == "" {
+		return "", nil
 	}
 	place := func(file string) (string, error) {
 		if !filepath.IsAbs(file) {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/kubeteus/kubeteus/cmd/kubeteus/internal/gitfs"
 	"github.com/kubeteus/kubeteus/compiler/load"
 )
 
@@ -41,20 +40,14 @@ func (p *project) rendered(c *cli.Context) (*load.Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	if abs, err = filepath.EvalSymlinks(abs); err != nil { // as the top of a repository is
-		return nil, err
-	}
+	abs = resolved(abs)
 	folder := abs
 	if !info.IsDir() {
 		folder = filepath.Dir(abs)
 	}
-	dir, err := filepath.EvalSymlinks(p.dir)
-	if err != nil {
-		return nil, err
-	}
-	top := folder
+	dir, top := resolved(p.dir), folder
 	if info.IsDir() {
-		top = p.around(dir, folder)
+		top = around(dir, folder)
 	}
 	root, err := p.open(top)
 	if err != nil {
@@ -69,11 +62,9 @@ func (p *project) rendered(c *cli.Context) (*load.Tree, error) {
 }
 
 // around is the folder that a kustomization may use files of.
-func (p *project) around(dir, folder string) string {
-	if top, err := gitfs.Root(folder); err == nil {
-		if _, ok := within(top, folder); ok {
-			return top
-		}
+func around(dir, folder string) string {
+	if top := repositoryRoot(folder); top != "" {
+		return top
 	}
 	for top := dir; filepath.Dir(top) != top; top = filepath.Dir(top) {
 		if _, ok := within(top, folder); ok {

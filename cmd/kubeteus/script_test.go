@@ -7,6 +7,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	forgescripted "github.com/kubeteus/kubeteus/cmd/kubeteus/internal/forge/scripted"
 	"github.com/kubeteus/kubeteus/compiler/read/scripted"
 )
 
@@ -25,10 +26,11 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "serve": serve, "asked": asked,
+			"exits": exits, "serve": serve, "asked": asked, "forge": startForge, "event": event, "comments": comments,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Values[serverKey("servers")] = map[string]*scripted.Server{}
+			e.Values[forgeKey{}] = map[string]*forgescripted.Server{}
 			e.Setenv("XDG_CACHE_HOME", e.WorkDir+"/.cache")
 			return nil
 		},

@@ -233,3 +233,9 @@ func (d *Difference) Questions() []diag.Diagnostic {
 	}
 	return out
 }
+
+// Quiet is the line that replaces a comment once there is nothing to say any more.
+func Quiet(d *Difference) string {
+	what := "The pull request changes nothing any more: intents, policies and who may reach whom are as they are at the base."
+	return "**kubeteus** · " + mdText(d.Project, mdName) + "\n\n" + what + "\n"
+}

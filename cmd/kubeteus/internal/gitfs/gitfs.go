@@ -56,15 +56,6 @@ type FS interface {
 	Absent() []string
 }
 
-// Root returns the top of the working tree that a folder lies in.
-func Root(dir string) (string, error) {
-	r, err := openRepository(dir)
-	if err != nil {
-		return "", err
-	}
-	return r.top, nil
-}
-
 // Commit returns the object name of the commit that a revision is, as Open takes
 // it.
 func Commit(dir, rev string) (string, error) {
@@ -112,7 +103,6 @@ type repository struct {
 	objects *objects
 	refs    *filesystem.Storage
 	shallow map[plumbing.Hash]bool // commits whose parents were not fetched
-	top     string                 // of the working tree
 	inside  string                 // the folder's place in the working tree, slash-separated
 }
 
@@ -150,7 +140,7 @@ func openRepository(dir string) (*repository, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the repository of %s: %w", dir, err)
 	}
-	r := &repository{top: top, inside: filepath.ToSlash(inside), shallow: map[plumbing.Hash]bool{}}
+	r := &repository{inside: filepath.ToSlash(inside), shallow: map[plumbing.Hash]bool{}}
 	if err := r.open(own, common); err != nil {
 		return nil, err
 	}
