@@ -132,6 +132,11 @@ func (p *rendering) inhabit(found *load.Rendered) {
 		named[n.Name] = &inventory.Namespace{Name: n.Name, Labels: maps.Clone(n.Labels), Implied: n.Implied, Origin: n.Origin}
 	}
 	for _, n := range found.Namespaces {
+		if old := named[n.Name]; old != nil { // what it was given in the cluster stays, as load has it
+			labels := maps.Clone(old.Labels)
+			maps.Copy(labels, n.Labels)
+			n.Labels = labels
+		}
 		named[n.Name] = n
 	}
 	for _, o := range found.Policies {
@@ -165,6 +170,7 @@ func (p *rendering) workloads(were, rendered []*inventory.Workload) []*inventory
 	for _, w := range were {
 		known[identity(w)] = w
 	}
+	rendered = slices.SortedFunc(slices.Values(rendered), func(a, b *inventory.Workload) int { return strings.Compare(identity(a), identity(b)) })
 	now := map[string]*inventory.Workload{}
 	var added []*inventory.Workload
 	var moved [][2]*inventory.Workload

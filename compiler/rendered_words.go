@@ -112,7 +112,7 @@ func (x *pairing) compare() {
 		did(moved, "moved from namespace %s to namespace %s", a.Namespace(), b.Namespace())
 	}
 	if a.Name() != b.Name() {
-		x.did = append(x.did, fmt.Sprintf("was renamed to %s", b.Name()))
+		x.did = append(x.did, fmt.Sprintf("renamed to %s", b.Name()))
 	}
 	was, is := &a.NetworkPolicy.Spec, &b.NetworkPolicy.Spec
 	if words := selectorChange(&was.PodSelector, &is.PodSelector); words != "" {
@@ -335,10 +335,12 @@ func (p *rendering) evidence(f verify.Fault, kinds map[deed]bool) []diag.Related
 		}
 		if end.was.Isolated && end.was.Allowed == !f.Passes {
 			for _, reason := range end.was.By {
-				if x := p.of(reason.Object, false); x != nil && len(x.did) > 0 {
-					add(x.pos(), x.words()+p.deselected(x, end.is, end.pod))
-					maps.Copy(kinds, x.kinds)
+				x := p.of(reason.Object, false)
+				if x == nil || len(x.did) == 0 || x.decides(end.is) {
+					continue
 				}
+				add(x.pos(), x.words()+p.deselected(x, end.pod))
+				maps.Copy(kinds, x.kinds)
 			}
 		}
 		for _, reason := range end.is.By {
@@ -348,7 +350,7 @@ func (p *rendering) evidence(f verify.Fault, kinds map[deed]bool) []diag.Related
 			}
 			message := name(reason.Object) + " " + words
 			if x := p.of(reason.Object, true); x != nil && len(x.did) > 0 {
-				message = name(reason.Object) + " " + strings.Join(x.did, "; ") + ", and " + words
+				message = name(reason.Object) + ": " + strings.Join(x.did, "; ") + "; it " + words
 				maps.Copy(kinds, x.kinds)
 			}
 			add(reason.Pos, message)
@@ -378,10 +380,15 @@ func (x *pairing) pos() diag.Position {
 	return x.written.Origin
 }
 
-func (x *pairing) words() string { return name(x.written) + " " + strings.Join(x.did, "; ") }
+func (x *pairing) words() string { return name(x.written) + ": " + strings.Join(x.did, "; ") }
+
+// decides says whether the rendered policy is one of those that decide an end.
+func (x *pairing) decides(end reach.End) bool {
+	return x.rendered != nil && slices.ContainsFunc(end.By, func(r reach.Reason) bool { return r.Object.Key() == x.rendered.Key() })
+}
 
 // deselected says that a policy does not select a pod any more.
-func (p *rendering) deselected(x *pairing, is reach.End, pod ir.Endpoint) string {
+func (p *rendering) deselected(x *pairing, pod ir.Endpoint) string {
 	if x.rendered == nil || !pod.IsPod() || pod.Workload == nil {
 		return ""
 	}
@@ -393,5 +400,5 @@ func (p *rendering) deselected(x *pairing, is reach.End, pod ir.Endpoint) string
 			}
 		}
 	}
-	return ": it no longer selects " + pod.String()
+	return "; it no longer selects " + pod.String()
 }

@@ -115,7 +115,7 @@ func (l *loader) renderedKustomization(ctx context.Context, t Tree) error {
 	}
 	for _, kind := range l.skipped.order {
 		for _, s := range l.skipped.byKind[kind] {
-			l.diags = append(l.diags, diag.Errorf(diag.ManifestBuild, s.pos, "not rendered here (%s): %s", kind, s.name).
+			l.diags = append(l.diags, diag.Errorf(diag.ManifestBuild, s.pos, "not rendered here: %s", kind).
 				Hint("give its output: kustomize build --enable-helm DIR > rendered.yaml, then --rendered rendered.yaml"))
 		}
 	}
@@ -138,7 +138,7 @@ func (l *loader) renderedFiles(ctx context.Context, t Tree) error {
 		}
 		if slices.Contains(kustomizationNames, path.Base(p)) {
 			l.diags = append(l.diags, diag.Errorf(diag.ManifestBuild, diag.Position{File: t.file(p), Line: 1, Column: 1}, "a kustomization below a folder that has none is not built").
-				Hint("give its folder: --rendered %s", t.file(path.Dir(p))))
+				Hint("give its own folder to --rendered, or the output of kustomize build"))
 			continue
 		}
 		data, d, err := readLimited(t.FS, p, t.file(p), maxRendered)
