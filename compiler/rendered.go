@@ -25,7 +25,8 @@ import (
 //
 //   - Policies in force stay, but for those that are rendered under the same
 //     namespace and name: these are what will be in force. Every other rendered
-//     policy counts as new, whoever wrote it.
+//     policy counts as new, whoever wrote it. That one in force is not rendered
+//     says nothing: most are rendered elsewhere.
 //   - Rendered workloads, Services and namespaces are what will run: they stand in
 //     for those of the same kind, namespace and name, and the rules are bound anew.
 //     One that is rendered under a longer name in the same namespace (namePrefix,
@@ -83,7 +84,7 @@ func (r *Result) rendered(ctx context.Context, t load.Tree) error {
 		return nil
 	}
 	p.program = program
-	p.pairs = counterparts(r.Policies, found.Policies)
+	p.pairs = counterparts(r.Policies, found.Policies, r.before)
 	keys := map[string]bool{}
 	for _, o := range found.Policies {
 		keys[o.Key()] = true
@@ -265,7 +266,7 @@ func (p *rendering) holds(found *load.Rendered) {
 	var dropped []string
 	for _, x := range p.pairs {
 		switch {
-		case x.written == nil:
+		case x.written == nil || x.inForce:
 		case x.rendered == nil:
 			dropped = append(dropped, name(x.written))
 		default:

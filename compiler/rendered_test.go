@@ -364,6 +364,59 @@ func TestRenderedInput(t *testing.T) {
 	}
 }
 
+// TestRenderedWords: what was done to a policy is said in words, where it matters.
+func TestRenderedWords(t *testing.T) {
+	clean, err := compiler.Compile(context.Background(), compiler.Options{Project: os.DirFS("../examples/online-boutique"), Locked: true})
+	if err != nil || !clean.Clean {
+		t.Fatal(err, clean.Diags)
+	}
+	other := intstr.FromInt32(4444)
+	for _, tt := range []struct {
+		policy, want, hint string
+		do                 func(p *networkingv1.NetworkPolicy)
+	}{
+		{"adservice", "boutique/adservice: its podSelector gained tier and lost app=adservice", "add labels without selectors", func(p *networkingv1.NetworkPolicy) {
+			p.Spec.PodSelector = metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "tier", Operator: metav1.LabelSelectorOpExists}}}
+		}},
+		{"adservice", "boutique/adservice: ingress rule 1 has other ports; it selects the pods and has no rule for it", "do not patch the overlay", func(p *networkingv1.NetworkPolicy) { p.Spec.Ingress[0].Ports[0].Port = &other }},
+		{"cartservice", "boutique/cartservice: no longer restricts egress", "do not patch", func(p *networkingv1.NetworkPolicy) { p.Spec.PolicyTypes = p.Spec.PolicyTypes[:1] }},
+		{"adservice", "; now restricts egress too; has 1 egress rule where the overlay has 0; it allows it by rule 1", "do not patch", func(p *networkingv1.NetworkPolicy) {
+			p.Spec.PodSelector, p.Spec.PolicyTypes = metav1.LabelSelector{}, append(p.Spec.PolicyTypes, networkingv1.PolicyTypeEgress)
+			p.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{}}
+		}},
+		{"cartservice", "boutique/cartservice: has 1 egress rule where the overlay has 2", "do not patch", func(p *networkingv1.NetworkPolicy) { p.Spec.Egress = p.Spec.Egress[1:] }},
+		{"cartservice", "boutique/cartservice: has no ingress rule where the overlay has 1", "do not patch", func(p *networkingv1.NetworkPolicy) { p.Spec.Ingress = nil }},
+		{"cartservice", "boutique/cartservice: the podSelector of its peers in egress rule 1 gained team=shop", "add labels without selectors", func(p *networkingv1.NetworkPolicy) { label(p.Spec.Egress[0].To[0].PodSelector, "team", "shop") }},
+		{"boutique-default-deny", "boutique/boutique-default-deny: the namespaceSelector of its peers in egress rule 1 was removed", "add labels without selectors", func(p *networkingv1.NetworkPolicy) { p.Spec.Egress[0].To[0].NamespaceSelector = nil }},
+		{"adservice", "ingress rule 1 has 2 peers where the overlay has 1; it allows it by rule 1", "do not patch", func(p *networkingv1.NetworkPolicy) {
+			p.Spec.Ingress[0].From = append(p.Spec.Ingress[0].From, networkingv1.NetworkPolicyPeer{NamespaceSelector: &metav1.LabelSelector{}})
+		}},
+		{"cartservice", "boutique/cartservice: moved from namespace boutique to namespace monitoring; renamed to cartservice-v2; it no longer selects boutique/cartservice", "leave namespace:", func(p *networkingv1.NetworkPolicy) {
+			p.Namespace, p.Name = "monitoring", "cartservice-v2"
+		}},
+	} {
+		t.Run(tt.want, func(t *testing.T) {
+			files := map[string][]byte{}
+			for i, p := range copies(clean.Policies) {
+				if p.Name == tt.policy {
+					tt.do(p)
+				}
+				files[strconv.Itoa(i)+".yaml"] = policy.Encode(policy.Object{NetworkPolicy: p})
+			}
+			r := rendered(t, clean, files)
+			for _, d := range r.Diags {
+				said := slices.ContainsFunc(d.Related, func(o diag.Related) bool {
+					return strings.Contains(o.Message, tt.want) && strings.HasPrefix(o.Pos.File, "out/")
+				})
+				if said && d.Intent != "" && slices.ContainsFunc(d.Hints, func(h string) bool { return strings.HasPrefix(h, tt.hint) }) {
+					return
+				}
+			}
+			t.Errorf("not said: %v", r.Diags)
+		})
+	}
+}
+
 // TestRenderedMesh: what a mesh enforces is named, and no reason to refuse.
 func TestRenderedMesh(t *testing.T) {
 	clean, err := compiler.Compile(context.Background(), compiler.Options{Project: os.DirFS("../examples/online-boutique"), Locked: true})

@@ -21,9 +21,11 @@ import (
 // makes a flow go astray.
 
 // pairing is a policy of the overlay and what it is rendered as. written is nil for
-// a policy that kubeteus did not write, rendered for one that was dropped.
+// a policy that kubeteus did not write, rendered for one that was dropped. inForce
+// says that it is no policy of the overlay, but one in force that is rendered too.
 type pairing struct {
 	written, rendered *policy.Object
+	inForce           bool
 	did               []string // what was done to it
 	kinds             map[deed]bool
 }
@@ -52,8 +54,9 @@ func name(o *policy.Object) string { return o.Namespace() + "/" + o.Name() }
 
 // counterparts finds what each policy of the overlay is rendered as: by its key, else by
 // its name in another namespace, else by a name that was made of its own by a
-// prefix or a suffix, which carries the same intents.
-func counterparts(written, rendered []policy.Object) []*pairing {
+// prefix or a suffix, which carries the same intents. What is left is new, unless
+// a policy in force has its key.
+func counterparts(written, rendered, inForce []policy.Object) []*pairing {
 	taken := make([]bool, len(rendered))
 	out := make([]*pairing, len(written))
 	for i := range written {
@@ -78,9 +81,14 @@ func counterparts(written, rendered []policy.Object) []*pairing {
 		}
 	}
 	for j := range rendered {
-		if !taken[j] {
-			out = append(out, &pairing{rendered: &rendered[j]})
+		if taken[j] {
+			continue
 		}
+		x := &pairing{rendered: &rendered[j]}
+		if i := slices.IndexFunc(inForce, func(o policy.Object) bool { return o.Key() == rendered[j].Key() }); i >= 0 {
+			x.written, x.inForce = &inForce[i], true
+		}
+		out = append(out, x)
 	}
 	for _, x := range out {
 		x.compare()
