@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Finds the commit that the checkout is compared with, and from which guardrails
 # and the model's settings are taken; fetches that one commit where a shallow
-# clone lacks it. Says it as output "base", empty where the event has none.
+# clone lacks it. Says it as output "base". What has no base, as a run by hand or
+# the first push of a branch, is compared with itself: it is checked, and changes
+# nothing.
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=lib.sh
 . "$here/lib.sh"
@@ -23,7 +25,7 @@ fi
 
 if ! is_commit "$base"; then
   [ -z "$bound" ] || fail "the event names no base to compare with"
-  output base ''
+  output base "$(git rev-parse HEAD)"
   exit 0
 fi
 
@@ -33,7 +35,7 @@ if ! git cat-file -e "$base^{commit}" 2>/dev/null; then
   if ! git fetch --quiet --no-tags --no-recurse-submodules ${depth:+"$depth"} origin "$base"; then
     [ -z "$bound" ] || fail "the base $base could not be fetched: the token needs contents: read"
     notice "the commit before the push, $base, is not to be had (forced push?), so that nothing is compared"
-    base=
+    base=$(git rev-parse HEAD)
   fi
 fi
 

@@ -16,14 +16,17 @@ name() {
   printf 'kubeteus-%s' "$slug"
 }
 
-# command_line is what a person types to mend an overlay, from the root of the
+# command_line is what a person types to mend an overlay, from the top of the
 # repository, quoted for a shell.
 command_line() {
-  local words=(kubeteus compile ${flags[@]+"${flags[@]}"} -- "${INTENTS:-.}")
+  local words line=
+  words=(kubeteus compile ${flags[@]+"${flags[@]}"} -- "${INTENTS:-.}")
   case ${WORKING_DIRECTORY:-.} in
-  . | ./) printf '%q ' "${words[@]}" ;;
-  *) printf 'cd %q && ' "$WORKING_DIRECTORY" && printf '%q ' "${words[@]}" ;;
+  . | ./) ;;
+  *) line=$(printf 'cd %q && ' "$WORKING_DIRECTORY") ;;
   esac
+  line+=$(printf '%q ' "${words[@]}")
+  printf '%s' "${line% }"
 }
 
 # again renders the reports of another run, which come in an artifact and were
@@ -31,24 +34,20 @@ command_line() {
 # folders that hold one each. kubeteus decodes them strictly, and takes the pull
 # request from the event, never from them.
 again() {
-  local file found=
+  local file found='' code=0
   cd -- "$GITHUB_WORKSPACE"
-  if [ -d "$REPORT" ]; then
-    for file in "$REPORT"/report.json "$REPORT"/*/report.json; do
-      if [ -f "$file" ] && [ ! -L "$file" ]; then
-        found=yes
-        GITHUB_TOKEN=$TOKEN "$KUBETEUS" review --report="$file" --comment=always
-      fi
-    done
-    [ -n "$found" ] || fail "report: no report.json below $REPORT"
-    return
-  fi
-  GITHUB_TOKEN=$TOKEN "$KUBETEUS" review --report="$REPORT" --comment=always
+  for file in "$REPORT" "$REPORT"/report.json "$REPORT"/*/report.json; do
+    if [ -f "$file" ] && [ ! -L "$file" ]; then
+      found=yes
+      GITHUB_TOKEN=$TOKEN "$KUBETEUS" review --report="$file" --comment=always || code=$?
+    fi
+  done
+  [ -n "$found" ] || fail "report: there is no report.json in $REPORT"
+  exit "$code"
 }
 
 if [ -n "${REPORT:-}" ]; then
   again
-  exit 0
 fi
 
 truth comment "$COMMENT"
@@ -70,8 +69,10 @@ output artifact "$(name)"
 for pair in html=report.html json=report.json sarif=kubeteus.sarif; do
   if [ -f "$reports/${pair#*=}" ]; then output "${pair%%=*}" "$reports/${pair#*=}"; fi
 done
-if [ -f "$reports/kubeteus.patch" ]; then
+if grep -qx verdict=stale "$GITHUB_OUTPUT"; then
   printf 'kubeteus: to mend it, run and commit:  %s\n' "$(command_line)"
-  printf 'kubeteus: or apply kubeteus.patch of the artifact %s:  git apply kubeteus.patch\n' "$(name)"
+  if [ -f "$reports/kubeteus.patch" ]; then
+    printf 'kubeteus: or apply kubeteus.patch of the artifact %s at the top of the repository:  git apply kubeteus.patch\n' "$(name)"
+  fi
 fi
 exit "$code"
