@@ -29,7 +29,9 @@
 // one deletes. Which body is newer is known where Comment.Run says so, and the
 // body of a newer run is left alone; else the last to write wins. What is not
 // covered: a forge whose list lags behind its writes may keep two, and the next
-// run mends that.
+// run mends that; and an older run whose edit is on its way for longer than the
+// newer one looks back has the last word. A workflow's concurrency group prevents
+// both.
 //
 // # What is repeated
 //

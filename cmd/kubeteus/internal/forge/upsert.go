@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/go-github/v75/github"
 )
@@ -60,6 +61,9 @@ type Outcome struct {
 const (
 	maxRounds = 12
 	maxPosts  = 4
+	// lookAgain is when a newer run looks a last time, if others were writing. What
+	// an older one had sent by then has arrived.
+	lookAgain = 2 * time.Second
 )
 
 // Upsert makes a pull request hold one comment of ours about the project and the
@@ -111,6 +115,8 @@ type writer struct {
 	created *stored        // by us, and nobody deleted it as far as we know
 	wrote   map[int64]bool // by us, in this Upsert
 	gone    map[int64]bool // deleted, whatever a list says
+	raced   bool           // others were writing as well
+	looked  bool           // again, after a pause
 	out     Outcome
 }
 
@@ -178,11 +184,20 @@ func (w *writer) round(ctx context.Context) (bool, *failure) {
 	}
 	keep := own[0]
 	w.out.URL = page(keep.URL)
-	if w.mayWrite(keep) {
+	w.raced = w.raced || len(own) > 1
+	switch {
+	case w.mayWrite(keep):
+		w.looked = false
 		if f := w.edit(ctx, keep); f != nil || w.gone[keep.ID] {
 			return false, f
 		}
-	} else if len(own) == 1 {
+	case len(own) > 1:
+	case w.raced && !w.looked && w.wrote[keep.ID] && w.marker.run.known():
+		w.looked = true
+		// Where ctx ends, the next request says so.
+		_ = w.sleep(ctx, lookAgain)
+		return false, nil
+	default:
 		w.settled(keep)
 		return true, nil
 	}

@@ -209,7 +209,9 @@ func TestAuthor(t *testing.T) {
 		}
 	})
 	t.Run("Author", func(t *testing.T) {
-		s, h := start(t, func(s *scripted.Server) { s.Tokens["ghs_app"] = scripted.Token{Login: "my-app[bot]", Installation: true} })
+		s, h := start(t, func(s *scripted.Server) {
+			s.Tokens["ghs_app"] = scripted.Token{Login: "my-app[bot]", Installation: true}
+		})
 		c := client(t, h, Options{Token: "ghs_app", Author: "my-app[bot]"})
 		upsert(t, c, about("a"), Created)
 		upsert(t, c, about("b"), Updated)
@@ -218,7 +220,9 @@ func TestAuthor(t *testing.T) {
 		}
 	})
 	t.Run("another App", func(t *testing.T) {
-		s, h := start(t, func(s *scripted.Server) { s.Tokens["ghs_app"] = scripted.Token{Login: "my-app[bot]", Installation: true} })
+		s, h := start(t, func(s *scripted.Server) {
+			s.Tokens["ghs_app"] = scripted.Token{Login: "my-app[bot]", Installation: true}
+		})
 		c := client(t, h, Options{Token: "ghs_app"})
 		upsert(t, c, about("a"), Created)
 		if out := upsert(t, c, about("b"), Updated); out.Removed != 1 {
@@ -310,7 +314,8 @@ func TestConcurrent(t *testing.T) {
 				var wg sync.WaitGroup
 				outs, errs := make([]Outcome, runs), make([]error, runs)
 				for i := range runs {
-					c := client(t, h, Options{Sleep: sleep})
+					short := func(ctx context.Context, d time.Duration) error { return sleep(ctx, min(d, 200*time.Millisecond)) }
+					c := client(t, h, Options{Sleep: short})
 					wg.Go(func() {
 						comment := about(fmt.Sprint("run ", i))
 						if known {
@@ -357,6 +362,45 @@ func TestOlderRun(t *testing.T) {
 	say(Run{1, 1}, "f", Updated)
 	if got := only(t, s); got != "f" {
 		t.Errorf("body %q", got)
+	}
+}
+
+// What an older run had sent before the newer one wrote, and what arrives behind
+// it, is put right by the newer one.
+func TestLateEdit(t *testing.T) {
+	sent, release := make(chan bool), make(chan bool)
+	s, h := start(t, func(s *scripted.Server) {
+		s.Script = func(_ int, r *http.Request) *scripted.Answer {
+			if r.Method == http.MethodPatch && s.Count("PATCH") == 1 {
+				close(sent)
+				<-release
+			}
+			return nil
+		}
+	})
+	s.Add(7, bot, markerOf(about("x"), "x").String()+"\nx")
+	s.Add(7, bot, markerOf(about("x"), "x").String()+"\nx")
+	older, newer := about("older"), about("newer")
+	older.Run, newer.Run = Run{1, 1}, Run{2, 1}
+	arrived := make(chan error)
+	go func() {
+		_, err := client(t, h, Options{}).Upsert(t.Context(), here, older)
+		arrived <- err
+	}()
+	<-sent
+	late := func(context.Context, time.Duration) error {
+		if release != nil {
+			close(release)
+			release = nil
+			return <-arrived
+		}
+		return nil
+	}
+	if upsert(t, client(t, h, Options{Sleep: late}), newer, Updated); only(t, s) != "newer" {
+		t.Errorf("body %q", only(t, s))
+	}
+	if n := s.Count("PATCH"); n != 3 {
+		t.Errorf("%d edits, want 3: the newer, the older, and the newer again", n)
 	}
 }
 

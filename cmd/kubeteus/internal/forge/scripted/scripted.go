@@ -8,6 +8,7 @@ package scripted
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -149,6 +150,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, path string, a *
 	}
 	switch {
 	case a.Hang:
+		// A connection is watched only once its request was read.
+		io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 	case a.Cut:
 		panic(http.ErrAbortHandler)
