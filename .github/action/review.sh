@@ -29,6 +29,13 @@ command_line() {
   printf '%s' "${line% }"
 }
 
+# review runs kubeteus. What it says to people quotes the repository, and a line
+# that begins with :: is a command to the runner, so that each gets a prefix; the
+# annotations on its stdout are such commands.
+review() {
+  { GITHUB_TOKEN=$TOKEN "$KUBETEUS" review "$@" 2>&1 >&3 | sed -e 's/^/| /'; } 3>&1
+}
+
 # again renders the reports of another run, which come in an artifact and were
 # written by whoever wrote that run's code: one report.json, or a folder with
 # folders that hold one each. kubeteus decodes them strictly, and takes the pull
@@ -39,7 +46,7 @@ again() {
   for file in "$REPORT" "$REPORT"/report.json "$REPORT"/*/report.json; do
     if [ -f "$file" ] && [ ! -L "$file" ]; then
       found=yes
-      GITHUB_TOKEN=$TOKEN "$KUBETEUS" review --report="$file" --comment=always || code=$?
+      review --report="$file" --comment=always || code=$?
     fi
   done
   [ -n "$found" ] || fail "report: there is no report.json in $REPORT"
@@ -63,7 +70,7 @@ if [ "$ANNOTATIONS" = true ]; then args+=(--annotations); fi
 if [ "$LOCKED" = true ]; then args+=(--locked); fi
 
 code=0
-GITHUB_TOKEN=$TOKEN "$KUBETEUS" review "${args[@]}" ${flags[@]+"${flags[@]}"} -- "${INTENTS:-.}" || code=$?
+review "${args[@]}" ${flags[@]+"${flags[@]}"} -- "${INTENTS:-.}" || code=$?
 
 output artifact "$(name)"
 for pair in html=report.html json=report.json sarif=kubeteus.sarif; do
