@@ -9,7 +9,7 @@ import (
 // cast are the parties of a difference and how they are named: without the
 // namespace that most are in.
 type cast struct {
-	home        string
+	home        string         // where more than half of all are
 	comparable  []string       // all that are there at both sides; nil if not known
 	inhabitants map[string]int // of comparable, by namespace
 	set         string         // "set/" of the only intent set
@@ -40,10 +40,11 @@ func newCast(d *Difference) cast {
 		c.comparable = all
 	}
 	slices.Sort(all)
+	all = slices.Compact(all)
 	in := map[string]int{}
-	for _, name := range slices.Compact(all) {
+	for _, name := range all {
 		ns := namespace(name)
-		if in[ns]++; ns != "" && in[ns] > max(1, in[c.home]) {
+		if in[ns]++; ns != "" && in[ns] > max(1, len(all)/2) {
 			c.home = ns
 		}
 	}

@@ -130,6 +130,9 @@ func (m *markdown) compared() string {
 		}
 		base += ")"
 	}
+	if d.Verdict == Rejected && d.Reachability == nil {
+		target += " Who gains and who loses access is known once this is mended."
+	}
 	if d.New {
 		return "There is nothing to compare with: " + base + " has no intents here, so all of them are new." + target
 	}
@@ -173,7 +176,14 @@ func shellWord(s string) string {
 	return s
 }
 
-func (m *markdown) path(file string) string { return Options{File: m.File}.path(file) }
+// path is a file as people are shown it: where nothing else is asked for, from the
+// repository's root.
+func (m *markdown) path(file string) string {
+	if m.File == nil && m.d.Folder != "" && file != "" {
+		return path.Join(m.d.Folder, file)
+	}
+	return Options{File: m.File}.path(file)
+}
 
 func (m *markdown) place(p diag.Position) string {
 	p.File, p.Column = m.path(p.File), 0
@@ -232,15 +242,20 @@ func (m *markdown) finding(d diag.Diagnostic) string {
 	if s := m.statement(d); s != "" {
 		fmt.Fprintf(&b, "  - the statement: “%s”\n", mdText(s, mdStatement))
 	}
+	var places []string
 	for _, r := range d.Related[:min(related, len(d.Related))] {
 		place := ""
 		if r.Pos.Line > 0 {
 			place = m.place(r.Pos) + ": "
 		}
-		fmt.Fprintf(&b, "  - %s%s\n", place, mdText(r.Message, mdReading))
+		line := fmt.Sprintf("  - %s%s\n", place, mdText(r.Message, mdReading))
+		if !slices.Contains(places, line) { // both ends of a flow may be closed by one
+			places = append(places, line)
+		}
 	}
+	b.WriteString(strings.Join(places, ""))
 	for _, h := range d.Hints[:min(hints, len(d.Hints))] {
-		fmt.Fprintf(&b, "  - **to do:** %s\n", mdText(h, mdReading))
+		fmt.Fprintf(&b, "  - **hint:** %s\n", mdText(h, mdReading))
 	}
 	return b.String()
 }

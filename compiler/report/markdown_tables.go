@@ -74,9 +74,18 @@ func (m *markdown) flows(flows []FlowChange, both bool) []string {
 		if len(files) > 0 {
 			why = strings.TrimPrefix(why+"<br>", "<br>") + enumerated(files, 3)
 		}
-		rows = append(rows, mdRow(m.cast.words(f.From, most, both, mark), m.cast.words(f.To, most, both, mark), mdText(f.Ports, mdPorts), why))
+		rows = append(rows, mdRow(m.cast.words(f.From, most, both, mark), m.cast.words(f.To, most, both, mark), mdPortWords(f.Ports), why))
 	}
 	return rows
+}
+
+// mdPortWords are ports, on one line where they are few.
+func mdPortWords(s string) string {
+	const few = 16
+	if len(s) > few {
+		return mdText(s, mdPorts)
+	}
+	return strings.ReplaceAll(mdText(s, mdPorts), " ", "&nbsp;")
 }
 
 // cuts are connections that manifests declare and that stop to work.
@@ -95,7 +104,7 @@ func (m *markdown) cuts() []*mdSection {
 		if place != "" {
 			place = "<br>" + place
 		}
-		rows = append(rows, mdRow(mdCode(m.cast.short(c.From), mdName), mdCode(m.cast.short(c.To), mdName), mdText(c.Ports, mdPorts), mdCode(c.Quote, mdWhy)+place, cut))
+		rows = append(rows, mdRow(mdCode(m.cast.short(c.From), mdName), mdCode(m.cast.short(c.To), mdName), mdPortWords(c.Ports), mdCode(c.Quote, mdWhy)+place, cut))
 	}
 	return mdTable(mdCut, "the declared connections that are cut", "connection", "#### ✂️ Declared in manifests, and cut", "| From | To | Ports | Declared by | Cut by |", 15, rows)
 }
@@ -181,9 +190,9 @@ func (m *markdown) intents() []*mdSection {
 			statement, reads = mdQuoted(c.Before.Statement), mdReads(c.Before.ReadsAs)
 		}
 		if c.Before != nil && c.After != nil && c.Kind == Reworded {
-			statement += "<br>was: " + mdQuoted(c.Before.Statement)
+			statement += "<br>*was:* " + mdQuoted(c.Before.Statement)
 			if !c.SameReading {
-				reads += "<br>was: " + mdReads(c.Before.ReadsAs)
+				reads += "<br>*was:* " + mdReads(c.Before.ReadsAs)
 			}
 		}
 		rows = append(rows, mdRow(mdText(m.cast.intent(c.Set+"/"+c.Name), mdName), statement, reads, word))
@@ -223,12 +232,16 @@ func (m *markdown) otherIntents() *mdSection {
 }
 
 func (m *markdown) graph() *mdSection {
+	const title = "#### What changes in who reaches whom\n\n"
 	text, ok := Mermaid(m.d)
+	if r := m.d.Reachability; !ok && r != nil && len(r.Gained)+len(r.Lost) > 0 {
+		return &mdSection{weight: mdGraph, name: "the graph", row: "line", head: title, rows: []string{"Too much changes for a legible graph; the tables above say all of it.\n"}}
+	}
 	if !ok {
 		return nil
 	}
 	const legend = "Thick green with + is gained, dotted red with a cross and − is lost, thin grey is as before. Ports are in the tables.\n"
-	return &mdSection{weight: mdGraph, name: "the graph", row: "graph", head: "#### Who reaches whom\n\n", rows: []string{"```mermaid\n" + text + "```\n\n" + legend}}
+	return &mdSection{weight: mdGraph, name: "the graph", row: "graph", head: title, rows: []string{"```mermaid\n" + text + "```\n\n" + legend}}
 }
 
 // policies are the diffs, each collapsed.

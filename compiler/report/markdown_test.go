@@ -48,7 +48,8 @@ func TestMarkdownSays(t *testing.T) {
 		{recordStale(), MarkdownOptions{}, []string{"⚠️ boutique is stale", "```sh\nkubeteus compile ./intents\n```"}},
 		{recordStale(), MarkdownOptions{File: func(f string) string { return "my apps/shop/" + f }}, []string{"```sh\nkubeteus compile './my apps/shop/intents'\n```"}},
 		{recordStale(), MarkdownOptions{File: func(f string) string { return "$(id)'/" + f }}, []string{`kubeteus compile './$(id)'\''/intents'`}},
-		{recordAsked(), MarkdownOptions{}, []string{"❌ boutique is rejected: 1 question, 1 error", "A question for you", "first, answer 1 of 3", "second, answer 2", "**to do:** say which is meant", "There is nothing to compare with"}},
+		{inFolder("apps/shop"), MarkdownOptions{}, []string{"```sh\nkubeteus compile ./apps/shop/intents\n```"}},
+		{recordAsked(), MarkdownOptions{}, []string{"❌ boutique is rejected: 1 question, 1 error", "A question for you", "first, answer 1 of 3", "second, answer 2", "**hint:** say which is meant", "There is nothing to compare with"}},
 		{recordSame(), MarkdownOptions{}, []string{"✅ boutique passes: nothing changes"}},
 		{recordPlain(), MarkdownOptions{Untrusted: true}, []string{"no other state that it was compared with", "> Computed by the workflow of a fork"}},
 		{recordPlain(), MarkdownOptions{Link: "https://ci.example/a?b=c&d=<e>"}, nil},
@@ -69,13 +70,19 @@ func TestMarkdownSays(t *testing.T) {
 	}
 }
 
+func inFolder(folder string) *Difference {
+	d := recordStale()
+	d.Folder = folder
+	return d
+}
+
 // TestMarkdownWeightiestFirst: questions and widening come before what is usual.
 func TestMarkdownWeightiestFirst(t *testing.T) {
 	d := recordDifference()
 	d.Head.Diagnostics = append(d.Head.Diagnostics, recordAsked().Head.Diagnostics...)
 	got := comment(t, d, MarkdownOptions{})
 	last := -1
-	for _, title := range []string{"### ✅", "❓", "❌", "👀 Same words", "➕ Wider", "➖ Closed", "✂️ Declared", "Arrived with", "Departed with", "#### Intents", "as before</summary>", "#### Who reaches whom", "#### Policies", "1 warning", "notes</summary>"} {
+	for _, title := range []string{"### ✅", "❓", "❌", "👀 Same words", "➕ Wider", "➖ Closed", "✂️ Declared", "Arrived with", "Departed with", "#### Intents", "as before</summary>", "#### What changes in who", "#### Policies", "1 warning", "notes</summary>"} {
 		at := strings.Index(got, title)
 		if at <= last {
 			t.Errorf("%q is at %d, behind %d", title, at, last)
@@ -142,6 +149,9 @@ func TestMarkdownBudget(t *testing.T) {
 				if !strings.Contains(got, want) {
 					t.Errorf("limit %d: no %q", limit, want)
 				}
+			}
+			if strings.Contains(got, "```mermaid") || limit > 65_000 && !strings.Contains(got, "the tables above say all of it") {
+				t.Error("a graph of 2,000 workloads")
 			}
 			if limit == 65_000 && strings.Contains(got, "```diff") {
 				t.Error("diffs took the room of questions")
@@ -335,7 +345,7 @@ func everywhere(s string) *Difference {
 	}
 	flows := []FlowChange{{From: []string{s, Outside, "a/" + s}, To: []string{s + "/b", "x"}, Ports: s, Why: s, Intents: []string{s}, Policies: []string{s, s}}}
 	one := &IntentSide{Statement: s, Namespace: s, File: s, Line: 1, ReadsAs: []string{s, s}, Status: Compiled}
-	d := &Difference{Project: s, Target: s, Verdict: Rejected, Base: Revision{Name: s, Commit: s, Why: s}, Notes: []string{s},
+	d := &Difference{Project: s, Target: s, Folder: s, Verdict: Rejected, Base: Revision{Name: s, Commit: s, Why: s}, Notes: []string{s},
 		Policies:     []PolicyChange{{Path: s, Kind: s, Namespace: s, Name: s, Change: Change(s), Intents: []string{s}, Diff: s + "\n+" + s + "\n"}},
 		Cut:          []Connection{{From: s, To: s, Ports: s, Quote: s, Pos: pos, Intents: []string{s}, Listed: true}},
 		Reachability: &ReachabilityChange{Workloads: 3, Gained: flows, Lost: flows, Arrived: flows, Departed: flows, Kept: flows, NewWorkloads: []string{s}, GoneWorkloads: []string{s}, Notes: []string{s}},
@@ -387,10 +397,10 @@ func hostileMarkdown(t *testing.T, s string) {
 }
 
 // chartLines are the only lines that a drawing has.
-var chartLines = regexp.MustCompile(`^(flowchart LR|  subgraph s[0-9]+\["L"\]|  end| +n[0-9]+(\["L"\]|\[\["L"\]\]|\(\["L"\]\)|\{\{"L"\}\})|  n[0-9]+ (==>|-\.-x|-->)(\|"L"\|)? n[0-9]+|  linkStyle [0-9,]+ stroke:#[0-9a-f]{6},stroke-width:[0-9]px)$`)
+var chartLines = regexp.MustCompile(`^(flowchart LR|  subgraph s[0-9]+\["L"\]|    direction LR|  end| +n[0-9]+(\["L"\]|\[\["L"\]\]|\(\["L"\]\)|\{\{"L"\}\})|  n[0-9]+ (==>|-\.-x|-->)(\|"L"\|)? n[0-9]+|  linkStyle [0-9,]+ stroke:#[0-9a-f]{6},stroke-width:[0-9]px)$`)
 
 // chartText is what a label may hold.
-var chartText = regexp.MustCompile(`"([A-Za-z0-9 -]|#[0-9]+;|<br>)*"`)
+var chartText = regexp.MustCompile(`"([A-Za-z0-9 -]|#[0-9]+;|<br>)+"`)
 
 func inert(t testing.TB, chart string) {
 	t.Helper()

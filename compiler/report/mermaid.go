@@ -97,11 +97,11 @@ type chartLine struct {
 func newChart(flows [][]FlowChange, c cast) *chart {
 	_, of := chartGroups(flows)
 	words := map[string]string{} // of ends that are one node, by the name that stands for them
-	end := func(members []string, both bool) []string {
+	end := func(members, others []string, both bool) []string {
 		if len(chartNodesOf(members, of)) <= chartFan {
 			return members
 		}
-		name := "\x00" + strings.Join(members, "\x00")
+		name := "\x00" + soleNamespace(others) + "\x00" + strings.Join(members, "\x00")
 		words[name] = c.words(members, chartNames, both, func(s string) string { return s })
 		return []string{name}
 	}
@@ -109,7 +109,7 @@ func newChart(flows [][]FlowChange, c cast) *chart {
 	for kind, changes := range flows {
 		both := chartKind(kind) != chartArrived && chartKind(kind) != chartDeparted
 		for _, f := range changes {
-			bundled[kind] = append(bundled[kind], FlowChange{From: end(f.From, both), To: end(f.To, both)})
+			bundled[kind] = append(bundled[kind], FlowChange{From: end(f.From, f.To, both), To: end(f.To, f.From, both)})
 		}
 	}
 	g := &chart{}
@@ -121,6 +121,20 @@ func newChart(flows [][]FlowChange, c cast) *chart {
 		return nil
 	}
 	return g
+}
+
+// soleNamespace is where all of them are, or "": what stands for many is drawn beside
+// what they reach.
+func soleNamespace(members []string) string {
+	for _, m := range members {
+		if namespace(m) != namespace(members[0]) {
+			return ""
+		}
+	}
+	if len(members) == 0 {
+		return ""
+	}
+	return namespace(members[0])
 }
 
 // chartGroups puts parties that do the same in every flow together, and returns which
@@ -139,8 +153,9 @@ func chartGroups(flows [][]FlowChange) ([]chartGroup, map[string]int) {
 		}
 	}
 	home := func(m string) string {
-		if strings.HasPrefix(m, "\x00") {
-			return ""
+		if at, ok := strings.CutPrefix(m, "\x00"); ok {
+			ns, _, _ := strings.Cut(at, "\x00")
+			return ns
 		}
 		return namespace(m)
 	}
@@ -210,7 +225,7 @@ func (g *chart) text() string {
 				b.WriteString("  end\n")
 			}
 			if open, indent = n.namespace, "  "; open != "" {
-				fmt.Fprintf(&b, "  subgraph s%d[\"%s\"]\n", i+1, chartLabel(open))
+				fmt.Fprintf(&b, "  subgraph s%d[\"%s\"]\n    direction LR\n", i+1, chartLabel(open))
 				indent = "    "
 			}
 		}
@@ -270,7 +285,10 @@ func (n chartGroup) label() string {
 // and entities.
 func chartLabel(s string) string {
 	var b strings.Builder
-	for _, r := range shortened(flat(s), 80) {
+	if s = shortened(flat(s), 80); s == "" {
+		s = "–" // an empty label does not parse
+	}
+	for _, r := range s {
 		switch {
 		case r == ' ', r == '-' && b.Len() > 0, r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)):
 			b.WriteRune(r)
