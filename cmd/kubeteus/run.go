@@ -83,7 +83,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		HideHelpCommand: true, HideVersion: true, DisableSliceFlagSeparator: true,
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usage,
-		Commands:       []*cli.Command{compileCommand(), checkCommand(), diffCommand(), reviewCommand(), explainCommand(), lockCommand(), schemaCommand(), versionCommand()},
+		Commands:       []*cli.Command{compileCommand(), checkCommand(), diffCommand(), reviewCommand(), explainCommand(), initCommand(), lockCommand(), schemaCommand(), versionCommand()},
 		Action:         unknownCommand,
 	}
 	for _, c := range app.Commands {

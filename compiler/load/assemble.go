@@ -177,7 +177,6 @@ func (l *loader) unique() []*object {
 	}
 	first := map[string]placed{}
 	var out []*object
-	twice := &duplicates{}
 	for _, snapshot := range []bool{false, true} {
 		for _, p := range all {
 			if p.part.snapshot != snapshot {
@@ -194,11 +193,11 @@ func (l *loader) unique() []*object {
 				l.diags = append(l.diags, diag.Errorf(diag.ManifestInvalid, p.origin, "%s %s/%s is there twice", p.kind, p.namespace, p.name).
 					Relate(other.origin, "the first one"))
 			default:
-				twice.add(other, p)
+				l.twice.add(other, p)
 			}
 		}
 	}
-	l.diags = append(l.diags, twice.question(l.parts)...)
+	l.diags = append(l.diags, l.twice.question(l.parts)...)
 	return out
 }
 

@@ -58,10 +58,25 @@ type loader struct {
 	skipped skips
 	diags   diag.List
 	parts   []part
+	twice   duplicates
 }
 
 // Inventory loads everything. The inventory is nil when the list has errors.
 func Inventory(ctx context.Context, o Options) (*inventory.Inventory, diag.List, error) {
+	inv, _, diags, err := Sources(ctx, o)
+	return inv, diags, err
+}
+
+// Dispute is which sources show the same objects. Pairs are as a person would
+// list them under manifests; Others are the sources that nothing is asked about.
+type Dispute struct {
+	Pairs  [][2]string
+	Others []string
+}
+
+// Sources is Inventory for those who answer the question that it asks about
+// objects from more than one place.
+func Sources(ctx context.Context, o Options) (*inventory.Inventory, Dispute, diag.List, error) {
 	l := &loader{options: o}
 	trees := o.Manifests
 	if len(trees) == 0 {
@@ -69,12 +84,12 @@ func Inventory(ctx context.Context, o Options) (*inventory.Inventory, diag.List,
 	}
 	for _, t := range trees {
 		if err := l.manifests(ctx, t); err != nil {
-			return nil, nil, err
+			return nil, Dispute{}, nil, err
 		}
 	}
 	for _, t := range o.Inventory {
 		if err := l.snapshot(ctx, t); err != nil {
-			return nil, nil, err
+			return nil, Dispute{}, nil, err
 		}
 	}
 	for _, p := range l.parts {
@@ -85,11 +100,11 @@ func Inventory(ctx context.Context, o Options) (*inventory.Inventory, diag.List,
 	}
 	l.diags = append(l.diags, l.skipped.notes()...)
 	inv := l.assemble()
-	diags := l.diags.Sorted()
+	diags, dispute := l.diags.Sorted(), l.twice.dispute(l.parts)
 	if diags.HasErrors() {
-		return nil, diags, nil
+		return nil, dispute, diags, nil
 	}
-	return inv, diags, nil
+	return inv, dispute, diags, nil
 }
 
 // manifests reads one source of manifests.

@@ -48,6 +48,18 @@ func (d *duplicates) question(parts []part) diag.List {
 		Hint("or for good, in kubeteus.yaml: {apiVersion: kubeteus.dev/v1alpha1, kind: Project, manifests: [%s]}", rest)}
 }
 
+// dispute lists the sources in dispute, for programs.
+func (d *duplicates) dispute(parts []part) Dispute {
+	var out Dispute
+	for _, pair := range d.between {
+		out.Pairs = append(out.Pairs, [2]string{d.name(pair[0]), d.name(pair[1])})
+	}
+	if d.count > 0 {
+		out.Others = d.others(parts, d.names())
+	}
+	return out
+}
+
 // name is how a person would name a root: a kustomization by its folder, a plain
 // file by its folder too, unless that holds both sides of a dispute.
 func (d *duplicates) name(p *part) string {
