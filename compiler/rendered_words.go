@@ -324,14 +324,15 @@ func labelWords(labels map[string]string) string {
 
 // evidence names the policies that a fault comes from: those of the overlay that
 // decided the flow rightly at the end that is decided wrongly now, and those that
-// are rendered and decide it. It adds what was done to them to kinds.
+// are rendered and decide it; those that were changed come first. It adds what was
+// done to them to kinds.
 func (p *rendering) evidence(f verify.Fault, kinds map[deed]bool) []diag.Related {
 	written, rendered := p.engines(f.Mode)
 	was, is := written.Decide(f.Flow), rendered.Decide(f.Flow)
-	var out []diag.Related
-	add := func(pos diag.Position, message string) {
-		if r := (diag.Related{Pos: pos, Message: message}); !slices.Contains(out, r) {
-			out = append(out, r)
+	var changed, asBefore []diag.Related
+	add := func(list *[]diag.Related, pos diag.Position, message string) {
+		if r := (diag.Related{Pos: pos, Message: message}); !slices.Contains(*list, r) {
+			*list = append(*list, r)
 		}
 	}
 	for _, end := range []struct {
@@ -347,7 +348,7 @@ func (p *rendering) evidence(f verify.Fault, kinds map[deed]bool) []diag.Related
 				if x == nil || len(x.did) == 0 || x.decides(end.is) {
 					continue
 				}
-				add(x.pos(), x.words()+p.deselected(x, end.pod))
+				add(&changed, x.pos(), x.words()+p.deselected(x, end.pod))
 				maps.Copy(kinds, x.kinds)
 			}
 		}
@@ -356,15 +357,16 @@ func (p *rendering) evidence(f verify.Fault, kinds map[deed]bool) []diag.Related
 			if reason.Rule >= 0 {
 				words = fmt.Sprintf("allows it by rule %d", reason.Rule+1)
 			}
-			message := name(reason.Object) + " " + words
-			if x := p.of(reason.Object, true); x != nil && len(x.did) > 0 {
-				message = name(reason.Object) + ": " + strings.Join(x.did, "; ") + "; it " + words
-				maps.Copy(kinds, x.kinds)
+			x := p.of(reason.Object, true)
+			if x == nil || len(x.did) == 0 {
+				add(&asBefore, reason.Pos, name(reason.Object)+" "+words)
+				continue
 			}
-			add(reason.Pos, message)
+			add(&changed, reason.Pos, name(reason.Object)+": "+strings.Join(x.did, "; ")+"; it "+words)
+			maps.Copy(kinds, x.kinds)
 		}
 	}
-	return out
+	return append(changed, asBefore...)
 }
 
 // of finds the pairing of a policy.
