@@ -233,7 +233,7 @@ func TestRenderedMutations(t *testing.T) {
 	if len(before) < 100 {
 		t.Fatalf("the example blocks %d flows", len(before))
 	}
-	rounds := 80
+	rounds := 60
 	if testing.Short() {
 		rounds = 30
 	}
