@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"sync"
 )
 
 // This file owns the HTML format: one page that holds all it needs and asks
@@ -33,40 +34,57 @@ var pageParts = struct{ styles, scripts []string }{
 // self-contained page. The same difference gives the same bytes. Of Options,
 // File bears on it.
 func HTML(w io.Writer, d *Difference, o Options) error {
-	style, script, err := pageAssets()
-	if err != nil {
-		return err
-	}
-	t, err := template.New("page").Funcs(pageFuncs).ParseFS(assets, "html/*.tmpl")
+	f, err := loadFrame()
 	if err != nil {
 		return fmt.Errorf("the report's page: %w", err)
 	}
 	p := newPage(d, o)
-	p.Style, p.Script = template.CSS(style), template.JS(script)
-	p.Policy = "default-src 'none'; style-src '" + sourceDigest(style) + "'; script-src '" + sourceDigest(script) + "'; base-uri 'none'; form-action 'none'"
+	p.Style, p.Script, p.Policy = f.style, f.script, f.policy
 	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, "page.tmpl", p); err != nil {
+	if err := f.template.ExecuteTemplate(&b, "page.tmpl", p); err != nil {
 		return fmt.Errorf("the report's page: %w", err)
 	}
 	_, err = w.Write(b.Bytes())
 	return err
 }
 
-// pageAssets returns the page's one style and one script.
-func pageAssets() (style, script string, err error) {
-	join := func(names []string) string {
-		var all []string
-		for _, name := range names {
-			text, readErr := assets.ReadFile("html/" + name)
-			if readErr != nil {
-				err = fmt.Errorf("the report's page: %w", readErr)
-			}
-			all = append(all, strings.TrimSpace(string(text)))
-		}
-		return strings.Join(all, "\n")
+// pageFrame is what all pages have in common.
+type pageFrame struct {
+	template *template.Template
+	style    template.CSS
+	script   template.JS
+	policy   string
+}
+
+// loadFrame reads the frame once.
+var loadFrame = sync.OnceValues(func() (*pageFrame, error) {
+	style, err := joinAssets(pageParts.styles)
+	if err != nil {
+		return nil, err
 	}
-	style = join(pageParts.styles)
-	return style, "'use strict';\n(() => {\n" + join(pageParts.scripts) + "\n})();", err
+	script, err := joinAssets(pageParts.scripts)
+	if err != nil {
+		return nil, err
+	}
+	script = "'use strict';\n(() => {\n" + script + "\n})();"
+	t, err := template.New("page").Funcs(pageFuncs).ParseFS(assets, "html/*.tmpl")
+	if err != nil {
+		return nil, err
+	}
+	policy := "default-src 'none'; style-src '" + sourceDigest(style) + "'; script-src '" + sourceDigest(script) + "'; base-uri 'none'; form-action 'none'"
+	return &pageFrame{t, template.CSS(style), template.JS(script), policy}, nil
+})
+
+func joinAssets(names []string) (string, error) {
+	var all []string
+	for _, name := range names {
+		text, err := assets.ReadFile("html/" + name)
+		if err != nil {
+			return "", err
+		}
+		all = append(all, strings.TrimSpace(string(text)))
+	}
+	return strings.Join(all, "\n"), nil
 }
 
 // sourceDigest is the source expression of the page's policy for an inline text.

@@ -55,6 +55,10 @@ func (v *pageViewer) graph() *graphView {
 		return nil
 	}
 	g := &graphView{Title: "Against the policies in force"}
+	if len(r.Parties) > pageParties {
+		g.Words = []string{fmt.Sprintf("There are %d parties, which is too much to draw.", len(r.Parties))}
+		return g
+	}
 	var all []pairEdge
 	if c := v.d.Reachability; v.based() && c != nil {
 		g.Title = "Against " + v.baseName()
@@ -65,8 +69,7 @@ func (v *pageViewer) graph() *graphView {
 	changed := slices.DeleteFunc(slices.Clone(all), func(e pairEdge) bool { return e.kind == "kept" })
 	n := v.names()
 	for _, edges := range [][]pairEdge{all, changed} {
-		g.fill(edges, n)
-		if len(g.Nodes) <= graphNodes && len(g.Edges) <= graphEdges && len(g.Edges) > 0 {
+		if g.fill(edges, n) {
 			if len(edges) < len(all) {
 				g.Words = append(g.Words, "Only what changes is drawn; the rest is too much for one picture.")
 			}
@@ -148,11 +151,14 @@ func changedEdges(c *ReachabilityChange) []pairEdge {
 	return out
 }
 
-// fill chooses boxes and arrows. Many ends of one kind at one party are one box.
+// fill chooses boxes and arrows, and says whether they are legible. Many ends of one kind at one party are one box.
 // Outside is two boxes, one that sends and one that receives.
-func (g *graphView) fill(edges []pairEdge, n names) {
+func (g *graphView) fill(edges []pairEdge, n names) bool {
 	g.Nodes, g.Edges = nil, nil
 	edges, groups := grouped(edges)
+	if len(edges) == 0 || len(edges) > graphEdges {
+		return false
+	}
 	number := map[string]int{}
 	for i, name := range n.order {
 		number[name] = i + 1
@@ -180,6 +186,7 @@ func (g *graphView) fill(edges []pairEdge, n names) {
 		title := g.title(e.from, groups[e.from], n) + " → " + g.title(e.to, groups[e.to], n) + ": " + edgeWords[e.kind]
 		g.Edges = append(g.Edges, graphEdge{Kind: e.kind, Title: title, from: from, to: to})
 	}
+	return len(g.Nodes) <= graphNodes
 }
 
 var edgeWords = map[string]string{"kept": "passes, as before", "gained": "passes now", "lost": "no longer", "moved": "on other ports than before",

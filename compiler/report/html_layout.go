@@ -38,6 +38,8 @@ type layoutEdge struct {
 	edge *graphEdge
 	path []*layoutNode
 	back bool
+	// from and to are how far from the middle of its boxes' sides it ends.
+	from, to float64
 }
 
 // place fills positions and paths.
@@ -59,6 +61,7 @@ func (g *graphView) place() {
 	layers = thread(layers, edges)
 	arrange(layers)
 	g.measure(layers)
+	spread(edges)
 	for _, e := range edges {
 		e.edge.Path = e.curve()
 	}
@@ -232,6 +235,27 @@ func (g *graphView) measure(layers [][]*layoutNode) {
 	g.Width, g.Height = int(x)-columnGap+graphMargin, int(bottom-top)+2*graphMargin
 }
 
+// spread sets the ends of arrows at one side of a box apart, in the order of where
+// they come from, so that their heads do not hide each other.
+func spread(edges []*layoutEdge) {
+	apart := func(end func(*layoutEdge) *layoutNode, near func(*layoutEdge) *layoutNode, off func(*layoutEdge) *float64) {
+		at := map[*layoutNode][]*layoutEdge{}
+		for _, e := range edges {
+			at[end(e)] = append(at[end(e)], e)
+		}
+		for _, e := range edges {
+			all := at[end(e)]
+			slices.SortStableFunc(all, func(a, b *layoutEdge) int { return cmp.Compare(near(a).y, near(b).y) })
+			step := min(7, (boxHeight-12)/float64(max(1, len(all)-1)))
+			for i, f := range all {
+				*off(f) = (float64(i) - float64(len(all)-1)/2) * step
+			}
+		}
+	}
+	apart(func(e *layoutEdge) *layoutNode { return e.path[0] }, func(e *layoutEdge) *layoutNode { return e.path[1] }, func(e *layoutEdge) *float64 { return &e.from })
+	apart(func(e *layoutEdge) *layoutNode { return e.path[len(e.path)-1] }, func(e *layoutEdge) *layoutNode { return e.path[len(e.path)-2] }, func(e *layoutEdge) *float64 { return &e.to })
+}
+
 // curve is the path of an arrow, from its source's side to its destination's.
 func (e *layoutEdge) curve() string {
 	type point struct{ x, y float64 }
@@ -240,9 +264,9 @@ func (e *layoutEdge) curve() string {
 		y := n.y + n.h/2
 		switch {
 		case i == 0:
-			points = append(points, point{n.x + n.w, y})
+			points = append(points, point{n.x + n.w, y + e.from})
 		case i == len(e.path)-1:
-			points = append(points, point{n.x, y})
+			points = append(points, point{n.x, y + e.to})
 		default:
 			points = append(points, point{n.x, y}, point{n.x + n.w, y})
 		}

@@ -12,6 +12,10 @@ import (
 // a printed page.
 const staticParties = 40
 
+// pageParties is how many rows a page's matrix and graph may have: the work is
+// their square. Reach stays far below it; what was read from a file may not.
+const pageParties = 1000
+
 // reachView is who reaches whom, for the template.
 type reachView struct {
 	Summary Summary
@@ -19,7 +23,7 @@ type reachView struct {
 	Notes   []string
 	Table   *staticTable // nil where it would be too large
 	Lists   []reachList
-	Data    matrixData
+	Data    *matrixData // nil where there are too many parties
 }
 
 // reachList is the classes of one kind.
@@ -86,7 +90,9 @@ func (v *pageViewer) reach() *reachView {
 		}
 		out.Lists = append(out.Lists, rows)
 	}
-	out.Data = v.matrix(r, n)
+	if len(r.Parties) <= pageParties {
+		out.Data = v.matrix(r, n)
+	}
 	return out
 }
 
@@ -137,8 +143,8 @@ var pairKinds = map[pairChange]pairKind{
 }
 
 // matrix numbers the parties and writes the lists with these numbers.
-func (v *pageViewer) matrix(r *Reachability, n names) matrixData {
-	d := matrixData{Home: Escape(n.home), AnyPort: AnyPort, Parties: [][2]string{}}
+func (v *pageViewer) matrix(r *Reachability, n names) *matrixData {
+	d := &matrixData{Home: Escape(n.home), AnyPort: AnyPort, Parties: [][2]string{}}
 	index := map[string]int{}
 	for i, p := range r.Parties {
 		index[p.Name] = i

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"unicode"
 	"unicode/utf8"
@@ -284,8 +285,26 @@ func hostile(s string) *Difference {
 	return d
 }
 
-// checkHostile holds a page against the page of a text that attacks nothing: it
-// has the same elements and shows nothing that is not printable.
+// knownTags are the elements of pages that nobody attacks.
+var knownTags = sync.OnceValue(func() map[string]bool {
+	known := map[string]bool{}
+	for _, d := range []*Difference{recordDifference(), hostile("nothing bad"), plainReport(recordBoutique())} {
+		var b bytes.Buffer
+		if err := HTML(&b, d, Options{}); err != nil {
+			panic(err)
+		}
+		z := html.NewTokenizer(&b)
+		for kind := z.Next(); kind != html.ErrorToken; kind = z.Next() {
+			if kind == html.StartTagToken || kind == html.SelfClosingTagToken {
+				known[z.Token().Data] = true
+			}
+		}
+	}
+	return known
+})
+
+// checkHostile fails on a page that has an element, an attribute or a character
+// that a text of the input made.
 func checkHostile(t testing.TB, s string) {
 	t.Helper()
 	page := htmlOf(t, hostile(s))
@@ -297,6 +316,11 @@ func checkHostile(t testing.TB, s string) {
 	for _, r := range page {
 		if r != '\n' && !unicode.IsPrint(r) {
 			t.Fatalf("the page holds %U", r)
+		}
+	}
+	for tag := range p.tags {
+		if !knownTags()[tag] {
+			t.Errorf("a text made <%s>", tag)
 		}
 	}
 	scriptless := page
@@ -373,6 +397,20 @@ func TestHTMLSize(t *testing.T) {
 	p.held(t)
 	if len(page) > 3<<20 || len(p.data) > 256<<10 || p.tags["td"] > 20_000 {
 		t.Errorf("%d bytes, %d of them data, %d cells", len(page), len(p.data), p.tags["td"])
+	}
+}
+
+// TestHTMLTooMany: what is too much for a matrix is still listed.
+func TestHTMLTooMany(t *testing.T) {
+	r := &Report{Reachability: &Reachability{}}
+	for i := range pageParties + 1 {
+		r.Reachability.Parties = append(r.Reachability.Parties, Party{Name: fmt.Sprint("a/b", i), Ports: "TCP 80"})
+	}
+	r.Reachability.After = []Class{{From: []string{"a/b1"}, To: []string{"a/b2"}, Ports: "TCP 80"}}
+	p := parseHTML(t, htmlOf(t, plainReport(r)))
+	p.held(t)
+	if p.data != "" || !strings.Contains(p.text, "too much to draw") || !strings.Contains(p.text, "b1") {
+		t.Errorf("%d bytes of data, %q", len(p.data), p.text[len(p.text)-500:])
 	}
 }
 

@@ -32,7 +32,7 @@ function startGrid() {
     rows.clear();
     cells.clear();
     const longest = (list) => Math.max(4, ...list.map((i) => shortName(i).length));
-    view.headWidth = Math.min(Math.max(longest(view.rows) * 7.4 + 24, 90), Math.max(120, grid.clientWidth * 0.42));
+    view.headWidth = Math.min(Math.max(longest(view.rows) * 7.4 + 24, 90), Math.max(120, grid.parentElement.clientWidth * 0.42));
     view.headHeight = Math.min(Math.max(longest(view.cols) * 7.4 + 18, 60), 210);
     const width = view.headWidth + view.cols.length * CELL, height = view.headHeight + view.rows.length * CELL;
     sheet = make('div', { className: 'sheet', role: 'presentation' });
