@@ -3,7 +3,7 @@
 GO ?= go
 BIN := bin/kubeteus
 
-.PHONY: demo test samples model-faults model-shuffle model-speed apiserver action-test release bench build check lint fmt
+.PHONY: demo test samples model-faults model-shuffle model-speed apiserver action-test browser-test forge-test diff-speed release bench build check lint fmt
 
 # demo compiles the intents of examples/online-boutique and shows what they mean.
 demo: build
@@ -40,6 +40,18 @@ model-speed:
 # there or on the PATH. ARGS='-args -update' records the verdicts anew.
 apiserver:
 	BIN=$(APISERVER) $(GO) test ./compiler/validate -run '^TestAPIServer$$' -count=1 -v $(ARGS)
+
+# diff-speed times diff on 500 intents and 2,000 workloads, and measures the comment.
+diff-speed:
+	$(GO) test ./cmd/kubeteus -run '^TestReviewLarge$$' -count=1 -v -args -speed
+
+# forge-test comments on a real Gitea: make forge-test GITEA=DIR, a folder with gitea.
+forge-test:
+	GITEA=$(GITEA) $(GO) test ./cmd/kubeteus/internal/forge -run '^TestGitea$$' -count=1 -v
+
+# browser-test opens the HTML report in headless Chromium, which has to be there.
+browser-test:
+	cd .github/tools/browser && BROWSER_TEST=required $(GO) test ./... -count=1 -v
 
 # action-test runs the action in nektos/act, which ACT or the PATH names, or which
 # is built from its pinned version (some minutes, once).

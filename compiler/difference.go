@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -365,23 +366,33 @@ func (r *Result) policyChanges(b *Result, base Options, d *report.Difference) er
 	if err != nil {
 		return err
 	}
-	objects := map[string]policy.Object{}
-	for _, at := range []*Result{b, r} { // the head's where both have one
-		for _, o := range at.Policies {
-			objects[strings.TrimPrefix(o.Origin.File, at.Overlay+"/")] = o
-		}
-	}
+	was, is := byPath(b), byPath(r)
 	for _, c := range changes {
 		if path.Dir(c.Path) == "." {
 			continue // the kustomization
 		}
 		p := report.PolicyChange{Path: c.Path, Kind: "NetworkPolicy", Namespace: path.Dir(c.Path), Name: strings.TrimSuffix(path.Base(c.Path), ".yaml"), Change: report.Change(c.Kind), Diff: c.Diff}
-		if o, ok := objects[c.Path]; ok {
+		before, had := was[c.Path]
+		o, has := is[c.Path]
+		if !has {
+			o = before
+		}
+		if had || has {
 			p.Kind, p.Namespace, p.Name, p.Intents = o.Kind(), o.Namespace(), o.Name(), o.Intents()
 		}
+		p.CommentsOnly = had && has && before.Key() == o.Key() && reflect.DeepEqual(before.NetworkPolicy.Spec, o.NetworkPolicy.Spec)
 		d.Policies = append(d.Policies, p)
 	}
 	return nil
+}
+
+// byPath are a state's policies by their file in the overlay.
+func byPath(r *Result) map[string]policy.Object {
+	out := map[string]policy.Object{}
+	for _, o := range r.Policies {
+		out[strings.TrimPrefix(o.Origin.File, r.Overlay+"/")] = o
+	}
+	return out
 }
 
 // emptyFS is a base that has nothing.

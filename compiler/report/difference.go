@@ -118,6 +118,9 @@ type PolicyChange struct {
 	Change    Change   `json:"change"`  // added, changed or removed
 	Intents   []string `json:"intents"` // set/name; the base's for a removed one
 	Diff      string   `json:"diff"`    // unified
+	// CommentsOnly says that a changed one differs in comments and annotations
+	// alone: it does what it did.
+	CommentsOnly bool `json:"comments_only,omitempty"`
 }
 
 // ReachabilityChange is who reaches whom at one side and not at the other.
