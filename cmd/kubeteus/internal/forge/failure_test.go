@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,15 +89,12 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// once answers the first request with a method and a suffix by a, and says how
-// often.
-func once(s *scripted.Server, method, suffix string, times int, a scripted.Answer) {
-	n := 0
+// answers makes a forge answer the first requests with a method and a suffix by a.
+func answers(s *scripted.Server, method, suffix string, times int, a scripted.Answer) {
+	var n atomic.Int64
 	s.Script = func(_ int, r *http.Request) *scripted.Answer {
-		if r.Method == method && strings.HasSuffix(r.URL.Path, suffix) {
-			if n++; n <= times {
-				return &a
-			}
+		if r.Method == method && strings.HasSuffix(r.URL.Path, suffix) && n.Add(1) <= int64(times) {
+			return &a
 		}
 		return nil
 	}
@@ -135,7 +133,7 @@ func TestRepeated(t *testing.T) {
 	} {
 		for _, step := range []struct{ method, suffix string }{{"GET", "/pulls/7"}, {"GET", "/user"}, {"GET", "/comments"}, {"POST", "/comments"}, {"PATCH", "/1"}, {"DELETE", "/2"}} {
 			t.Run(r.name+" "+step.method+step.suffix, func(t *testing.T) {
-				s, h := start(t, func(s *scripted.Server) { once(s, step.method, step.suffix, r.times, r.a) })
+				s, h := start(t, func(s *scripted.Server) { answers(s, step.method, step.suffix, r.times, r.a) })
 				if step.method != "POST" {
 					for range 2 {
 						s.Add(7, bot, markerOf(about("x"), "x").String()+"\nx")
@@ -204,7 +202,7 @@ func TestGivesUp(t *testing.T) {
 	} {
 		for _, step := range []struct{ method, suffix string }{{"GET", "/pulls/7"}, {"GET", "/user"}, {"GET", "/comments"}} {
 			t.Run(r.name+" "+step.suffix, func(t *testing.T) {
-				s, h := start(t, func(s *scripted.Server) { once(s, step.method, step.suffix, 1000, r.a) })
+				s, h := start(t, func(s *scripted.Server) { answers(s, step.method, step.suffix, 1000, r.a) })
 				n := &naps{}
 				_, err := client(t, h, Options{Sleep: n.sleep}).Upsert(t.Context(), here, about("b"))
 				wantError(t, err, r.class, r.message)
@@ -223,11 +221,41 @@ func TestGivesUp(t *testing.T) {
 	}
 }
 
+// Writes that fail for good say so, and leave what is there.
+func TestWritesFail(t *testing.T) {
+	for _, step := range []struct{ method, suffix, message string }{
+		{"POST", "/comments", "commenting on acme/shop#7: "}, {"PATCH", "/1", "editing the comment on acme/shop#7: "}, {"DELETE", "/2", "deleting a second comment on acme/shop#7: "},
+	} {
+		for class, a := range map[Class]scripted.Answer{
+			Unavailable: {Status: 500}, Permission: {Status: 403, Body: `{"message":"Resource not accessible by integration"}`},
+			Refused: {Status: 422, Body: `{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long"}]}`},
+		} {
+			t.Run(step.method+" "+string(class), func(t *testing.T) {
+				s, h := start(t, func(s *scripted.Server) { answers(s, step.method, step.suffix, 1000, a) })
+				before := 0
+				if step.method != "POST" {
+					for range 2 {
+						s.Add(7, bot, markerOf(about("x"), "x").String()+"\nx")
+					}
+					before = 2
+				}
+				_, err := client(t, h, Options{}).Upsert(t.Context(), here, about("b"))
+				if e := wantError(t, err, class, step.message); class == Refused && !strings.Contains(e.Message, "Body is too long") {
+					t.Errorf("message %q", e.Message)
+				}
+				if n := len(s.Comments()); n != before || s.Count(step.method) > maxAttempts {
+					t.Errorf("%d comments, %v", n, s.Requests())
+				}
+			})
+		}
+	}
+}
+
 // A POST that never comes to an end is looked for each time, and made a few times
 // at most; what it made is found.
 func TestLostPosts(t *testing.T) {
 	for _, done := range []bool{false, true} {
-		s, h := start(t, func(s *scripted.Server) { once(s, "POST", "/comments", 1000, scripted.Answer{Cut: true, Done: done}) })
+		s, h := start(t, func(s *scripted.Server) { answers(s, "POST", "/comments", 1000, scripted.Answer{Cut: true, Done: done}) })
 		_, err := client(t, h, Options{}).Upsert(t.Context(), here, about("b"))
 		if done {
 			if err != nil || s.Count("POST") != 1 || only(t, s) != "b" {
@@ -256,7 +284,7 @@ func TestRenamedRepository(t *testing.T) {
 		t.Errorf("%+v, %v", out, err)
 	}
 	s, h = start(t, func(s *scripted.Server) {
-		once(s, "POST", "/comments", 1000, scripted.Answer{Status: 301, Header: map[string]string{"Location": "/api/v3/repos/acme/shop/issues/7/comments"}})
+		answers(s, "POST", "/comments", 1000, scripted.Answer{Status: 301, Header: map[string]string{"Location": "/api/v3/repos/acme/shop/issues/7/comments"}})
 	})
 	_, err := client(t, h, Options{}).Upsert(t.Context(), here, about("b"))
 	wantError(t, err, BadAnswer, "redirects a POST")
@@ -274,7 +302,7 @@ func TestTokenStays(t *testing.T) {
 	defer evil.Close()
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		_, h := start(t, func(s *scripted.Server) {
-			once(s, "GET", "/pulls/7", 1000, scripted.Answer{Status: status, Header: map[string]string{"Location": evil.URL + "/api/v3/repos/acme/shop/pulls/7"}})
+			answers(s, "GET", "/pulls/7", 1000, scripted.Answer{Status: status, Header: map[string]string{"Location": evil.URL + "/api/v3/repos/acme/shop/pulls/7"}})
 		})
 		_, err := client(t, h, Options{}).Upsert(t.Context(), here, about("b"))
 		wantError(t, err, BadAnswer, "redirects to 127.0.0.1")
@@ -301,7 +329,7 @@ func TestTokenStays(t *testing.T) {
 func TestTokenSaidBack(t *testing.T) {
 	for _, said := range []string{botToken, strings.ToUpper(botToken), "prefix" + botToken[3:14]} {
 		_, h := start(t, func(s *scripted.Server) {
-			once(s, "GET", "/pulls/7", 1000, scripted.Answer{Status: 401, Body: fmt.Sprintf(`{"message":"the token %s is wrong"}`, said)})
+			answers(s, "GET", "/pulls/7", 1000, scripted.Answer{Status: 401, Body: fmt.Sprintf(`{"message":"the token %s is wrong"}`, said)})
 		})
 		_, err := client(t, h, Options{}).Upsert(t.Context(), here, about("b"))
 		if e := wantError(t, err, BadToken, ""); strings.Contains(e.Message, "is wrong") {
@@ -330,7 +358,7 @@ func TestEndlessPages(t *testing.T) {
 	// A next page that is not behind this one is none, nor are items that were had.
 	for _, header := range []map[string]string{{"Link": `<x?page=1>; rel="next"`}, {"X-Total-Count": "999999"}} {
 		s, h := start(t, func(s *scripted.Server) {
-			once(s, "GET", "/comments", 1000, scripted.Answer{Status: 200, Body: `[{"id":5,"body":"b"}]`, Header: header})
+			answers(s, "GET", "/comments", 1000, scripted.Answer{Status: 200, Body: `[{"id":5,"body":"b"}]`, Header: header})
 		})
 		upsert(t, client(t, h, Options{}), about("b"), Created)
 		if n := s.Count("GET /repos/acme/shop/issues"); n > 4 {
@@ -341,11 +369,11 @@ func TestEndlessPages(t *testing.T) {
 
 func TestHugeAnswer(t *testing.T) {
 	huge := `[{"id":5,"body":"` + strings.Repeat("x", maxAnswer) + `"}]`
-	_, h := start(t, func(s *scripted.Server) { once(s, "GET", "/comments", 1000, scripted.Answer{Status: 200, Body: huge}) })
+	_, h := start(t, func(s *scripted.Server) { answers(s, "GET", "/comments", 1000, scripted.Answer{Status: 200, Body: huge}) })
 	_, err := client(t, h, Options{}).Upsert(t.Context(), here, about("b"))
 	wantError(t, err, BadAnswer, "too large")
 	_, h = start(t, func(s *scripted.Server) {
-		once(s, "GET", "/comments", 1000, scripted.Answer{Status: 404, Body: `{"message":"` + strings.Repeat("x", 2<<20) + `"}`})
+		answers(s, "GET", "/comments", 1000, scripted.Answer{Status: 404, Body: `{"message":"` + strings.Repeat("x", 2<<20) + `"}`})
 	})
 	_, err = client(t, h, Options{}).Upsert(t.Context(), here, about("b"))
 	if e := wantError(t, err, NotFound, ""); len(e.Message) > 1000 {
@@ -358,7 +386,7 @@ func TestContext(t *testing.T) {
 	for name, a := range map[string]scripted.Answer{"request": {Hang: true}, "pause": {Status: 503}, "limit": {Status: 429}} {
 		for _, step := range []struct{ method, suffix string }{{"GET", "/pulls/7"}, {"GET", "/user"}, {"GET", "/comments"}, {"POST", "/comments"}} {
 			t.Run(name+" "+step.method+step.suffix, func(t *testing.T) {
-				_, h := start(t, func(s *scripted.Server) { once(s, step.method, step.suffix, 1000, a) })
+				_, h := start(t, func(s *scripted.Server) { answers(s, step.method, step.suffix, 1000, a) })
 				ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 				defer cancel()
 				began := time.Now()

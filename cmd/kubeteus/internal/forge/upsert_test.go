@@ -388,13 +388,13 @@ func TestLateEdit(t *testing.T) {
 		arrived <- err
 	}()
 	<-sent
-	late := func(context.Context, time.Duration) error {
-		if release != nil {
+	var once sync.Once
+	late := func(context.Context, time.Duration) (err error) {
+		once.Do(func() {
 			close(release)
-			release = nil
-			return <-arrived
-		}
-		return nil
+			err = <-arrived
+		})
+		return err
 	}
 	if upsert(t, client(t, h, Options{Sleep: late}), newer, Updated); only(t, s) != "newer" {
 		t.Errorf("body %q", only(t, s))
