@@ -255,7 +255,9 @@ func TestWritesFail(t *testing.T) {
 // at most; what it made is found.
 func TestLostPosts(t *testing.T) {
 	for _, done := range []bool{false, true} {
-		s, h := start(t, func(s *scripted.Server) { answers(s, "POST", "/comments", 1000, scripted.Answer{Cut: true, Done: done}) })
+		s, h := start(t, func(s *scripted.Server) {
+			answers(s, "POST", "/comments", 1000, scripted.Answer{Cut: true, Done: done})
+		})
 		_, err := client(t, h, Options{}).Upsert(t.Context(), here, about("b"))
 		if done {
 			if err != nil || s.Count("POST") != 1 || only(t, s) != "b" {
@@ -369,7 +371,9 @@ func TestEndlessPages(t *testing.T) {
 
 func TestHugeAnswer(t *testing.T) {
 	huge := `[{"id":5,"body":"` + strings.Repeat("x", maxAnswer) + `"}]`
-	_, h := start(t, func(s *scripted.Server) { answers(s, "GET", "/comments", 1000, scripted.Answer{Status: 200, Body: huge}) })
+	_, h := start(t, func(s *scripted.Server) {
+		answers(s, "GET", "/comments", 1000, scripted.Answer{Status: 200, Body: huge})
+	})
 	_, err := client(t, h, Options{}).Upsert(t.Context(), here, about("b"))
 	wantError(t, err, BadAnswer, "too large")
 	_, h = start(t, func(s *scripted.Server) {
