@@ -17,8 +17,8 @@ type Discovery struct {
 	Connections []infer.Connection   // declared
 	Dispute     load.Dispute
 	Overlay     string
-	Sets        []string // files of intents that are there and parse
-	Project     string   // the name that they give it
+	Sets        []string  // files of intents that are there and parse
+	Project     string    // the name that they give it
 	Diags       diag.List // sorted
 }
 

@@ -13,9 +13,9 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
+	"regexp"
 	"strings"
 	"text/template"
-	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -32,10 +32,14 @@ var embedded embed.FS
 var templates = template.Must(template.New("").Delims("<<", ">>").Funcs(template.FuncMap{"yaml": scalar, "list": flow}).
 	ParseFS(embedded, "templates/*.tmpl"))
 
+// plain is text that needs no quotes, neither in a block nor in a flow, unless it
+// is a number or a word of YAML's own: that the encoder knows.
+var plain = regexp.MustCompile(`^[A-Za-z0-9./]([A-Za-z0-9._/@-]|:[A-Za-z0-9._/@-]| [A-Za-z0-9._/@])*$`)
+
 // scalar encodes text as a YAML scalar on one line.
 func scalar(s string) (string, error) {
 	n := yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
-	if strings.ContainsFunc(s, unicode.IsControl) || !asciiOnly(s) {
+	if !plain.MatchString(s) {
 		n.Style = yaml.DoubleQuotedStyle
 	}
 	return line(&n)
@@ -48,10 +52,6 @@ func flow(items []string) (string, error) {
 		n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: i, Style: yaml.DoubleQuotedStyle})
 	}
 	return line(&n)
-}
-
-func asciiOnly(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 func line(n *yaml.Node) (string, error) {
@@ -89,6 +89,9 @@ func Workflow(inside, branch, file string) ([]byte, error) {
 		Name, Group, Branch, Inside string
 		Paths                       []string
 	}{"kubeteus", "kubeteus", pattern(branch), "", nil}
+	if strings.Contains(inside+branch, "${{") {
+		return nil, fmt.Errorf("a folder or branch whose name holds ${{ would be run as an expression by the workflow")
+	}
 	if inside != "." {
 		slug := Slug(inside)
 		data.Name, data.Group, data.Inside = "kubeteus "+slug, "kubeteus-"+slug, inside
@@ -142,7 +145,7 @@ func Argo(s Source) ([]byte, error) { return render("argocd.yaml.tmpl", s) }
 func Flux(s Source) ([]byte, error) {
 	return render("flux.yaml.tmpl", struct {
 		Source
-		SSH     bool
-		Include string
-	}{s, strings.HasPrefix(s.URL, "ssh://"), "/*\n!/" + s.Path + "\n"})
+		SSH    bool
+		Folder string
+	}{s, strings.HasPrefix(s.URL, "ssh://"), "./" + s.Path})
 }
