@@ -45,6 +45,7 @@ func Difference(ctx context.Context, head, base Options) (*report.Difference, *R
 	if err != nil {
 		return nil, r, err
 	}
+	d.Project = or(d.Project, b.Project)
 	d.Intents = r.intentChanges(b, d)
 	if r.Clean {
 		d.Notes = append(d.Notes, droppedExpectations(b.Sets, r.Sets)...)

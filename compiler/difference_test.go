@@ -228,10 +228,18 @@ cut stall/job -> stall/web TCP 80 listed=false [stall/quiet]
 		{"a file that does not parse", func(t *testing.T, head string) {
 			edit(t, head, "intents/stall.yaml", "kind: IntentSet", "kind: IntentSet: IntentSet")
 		}, "rejected\n"},
+		{"no file that parses, and no lock", func(t *testing.T, head string) {
+			edit(t, head, "intents/stall.yaml", "kind: IntentSet", "kind: IntentSet: IntentSet")
+			lay(t, head, "-- intents/kubeteus.lock --\n")
+		}, "rejected\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := brief(differ(t, base, func(head string) { tt.change(t, head) }))
+			d := differ(t, base, func(head string) { tt.change(t, head) })
+			if d.Project != "stall" {
+				t.Errorf("the project is called %q", d.Project)
+			}
+			got := brief(d)
 			if got != tt.want {
 				t.Errorf("got\n%swant\n%s", got, tt.want)
 			}

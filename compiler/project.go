@@ -29,10 +29,10 @@ func (r *Result) load(ctx context.Context, o Options) error {
 		return err
 	}
 	r.target()
+	r.Project = r.name()
 	if r.Diags.HasErrors() {
 		return nil
 	}
-	r.Project = r.name()
 	inv, diags, err := load.Inventory(ctx, load.Options{
 		Project: load.Tree{FS: o.Project, Path: "."}, Manifests: o.Manifests, Inventory: o.Inventory,
 		Skip: []string{folder(o), r.Overlay}, Namespace: r.namespace(), Own: r.Project,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -265,7 +266,7 @@ func posted(c *cli.Context, event forge.Event, d *report.Difference, untrusted b
 	}
 	id, _ := strconv.ParseInt(os.Getenv("GITHUB_RUN_ID"), 10, 64)
 	attempt, _ := strconv.Atoi(os.Getenv("GITHUB_RUN_ATTEMPT"))
-	outcome, err := client.Upsert(c.Context, pull, forge.Comment{Project: strings.Trim(d.Folder+"/"+d.Project, "./"), Target: d.Target, Body: body.String(),
+	outcome, err := client.Upsert(c.Context, pull, forge.Comment{Project: cmp.Or(strings.Trim(d.Folder+"/"+d.Project, "./"), "project"), Target: d.Target, Body: body.String(),
 		Line: report.Quiet(d), Quiet: d.Empty() && d.Verdict == report.Pass, Run: forge.Run{ID: id, Attempt: attempt}})
 	return strings.TrimSpace(outcome.Action + " " + outcome.URL), err
 }
