@@ -63,8 +63,11 @@ func annotation(d diag.Diagnostic, o Options) string {
 		properties = append(properties, name+"="+workflowProperty.Replace(value))
 	}
 	place := o.locate(d.Pos, d.Message)
+	if Escape(place.File) != place.File {
+		place = location{} // GitHub would look for a file that is called like the escapes
+	}
 	if place.File != "" {
-		add("file", Escape(place.File))
+		add("file", place.File)
 		if place.Line > 0 {
 			add("line", fmt.Sprint(place.Line))
 		}

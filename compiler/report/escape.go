@@ -10,17 +10,18 @@ import (
 // Escape makes text of the input safe to print: what is not a printable
 // character (control characters, escape sequences, bidirectional controls, zero
 // width characters, line separators) is shown as \u{...}, a byte that is no
-// UTF-8 as \x{...}. The result is one line. Neither "::name" at its start nor
-// "##[" anywhere is left whole: the runners of GitHub Actions take both for
-// commands to obey.
+// UTF-8 as \x{...}. The result is one line. Neither "::name" at its start, behind
+// spaces or not, nor "##[" anywhere is left whole: the runners of GitHub Actions
+// take both for commands to obey.
 func Escape(s string) string {
 	var b strings.Builder
+	first := len(s) - len(strings.TrimLeft(s, " "))
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
 		switch {
 		case r == utf8.RuneError && n == 1:
 			fmt.Fprintf(&b, `\x{%x}`, s[i])
-		case r == '[' && strings.HasSuffix(s[:i], "##"), i == 0 && command(s):
+		case r == '[' && strings.HasSuffix(s[:i], "##"), i == first && command(s[i:]):
 			fmt.Fprintf(&b, `\u{%x}`, r)
 		case unicode.IsPrint(r):
 			b.WriteRune(r)

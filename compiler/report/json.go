@@ -87,13 +87,16 @@ func list[T any](s []T) []T {
 	return s
 }
 
-// visible rewrites what is not printable in a JSON document to \u escapes. Only
+// visible rewrites what is not printable in a JSON document to \u escapes, and the
+// bracket of "##[", which the runners of GitHub Actions take for a command. Only
 // strings can hold such characters, once a document is encoded.
 func visible(doc []byte) []byte {
 	out := make([]byte, 0, len(doc))
 	for len(doc) > 0 {
 		r, n := utf8.DecodeRune(doc)
 		switch {
+		case r == '[' && bytes.HasSuffix(out, []byte("##")):
+			out = append(out, `\u005b`...)
 		case r == '\n' || unicode.IsPrint(r):
 			out = append(out, doc[:n]...)
 		case r > 0xFFFF:

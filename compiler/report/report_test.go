@@ -239,7 +239,7 @@ func FuzzHostile(f *testing.F) {
 	})
 }
 
-func harmless(t *testing.T, out string) {
+func harmless(t testing.TB, out string) {
 	t.Helper()
 	for l := range strings.Lines(out) {
 		for _, r := range strings.TrimSuffix(l, "\n") {
@@ -251,7 +251,7 @@ func harmless(t *testing.T, out string) {
 			t.Fatalf("%q looks like a workflow command", l)
 		}
 	}
-	if strings.Contains(out, "##[") && !strings.HasPrefix(out, "{") {
+	if strings.Contains(out, "##[") {
 		t.Fatalf("a workflow command:\n%s", out)
 	}
 }
