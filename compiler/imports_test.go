@@ -122,7 +122,7 @@ func soleImporters() []ban {
 		{"github.com/sashabaranov/go-openai", []string{"compiler/read/openai", "cmd/kubeteus/internal/tune"}, weight},
 		{"k8s.io/client-go", []string{"compiler/load/cluster"}, weight},
 		{"helm.sh/helm", []string{"compiler/load"}, weight},
-		{"go.yaml.in/yaml", []string{"intents", "compiler", "compiler/load", "compiler/lock", "compiler/policy", "compiler/probe", "compiler/read/replay"}, "positions are needed where files are parsed; everybody else gets values"},
+		{"go.yaml.in/yaml", []string{"intents", "cmd/kubeteus/internal/scaffold", "compiler", "compiler/load", "compiler/lock", "compiler/policy", "compiler/probe", "compiler/read/replay"}, "positions are needed where files are parsed; everybody else gets values"},
 		{"sigs.k8s.io/yaml", []string{"compiler/load", "compiler/policy", "compiler/emit", "compiler/lock"}, "YAML ends where it is read, and begins where it is written"},
 		{"go4.org/netipx", []string{"compiler/ir", "compiler/reach", "compiler/verify", "compiler/lower/kubernetes"}, "address sets belong to those who decide on addresses"},
 		{"github.com/rogpeppe/go-internal", nil, "testscript is for tests"},

@@ -123,6 +123,35 @@ type PolicyChange struct {
 	CommentsOnly bool `json:"comments_only,omitempty"`
 }
 
+// words are what a person reads of how a policy differs.
+func (p PolicyChange) words() string {
+	if p.CommentsOnly {
+		return commentsOnly
+	}
+	return string(p.Change)
+}
+
+const commentsOnly = "comments only"
+
+// weighed are the policies with those last that do what they did.
+func (d *Difference) weighed() []PolicyChange {
+	var out, last []PolicyChange
+	for _, p := range d.Policies {
+		if p.CommentsOnly {
+			last = append(last, p)
+		} else {
+			out = append(out, p)
+		}
+	}
+	return append(out, last...)
+}
+
+// policyCounts words how many policies differ, and how.
+func (d *Difference) policyCounts() string {
+	s := d.Summary
+	return counts(s.PoliciesAdded, "added", s.PoliciesChanged, "changed", s.PoliciesRemoved, "removed", s.PoliciesComments, "in comments only")
+}
+
 // ReachabilityChange is who reaches whom at one side and not at the other.
 // Every workload of either side is looked at, and outside, on the ports that
 // the destination declares at either side.
@@ -196,7 +225,9 @@ type DifferenceSummary struct {
 	PoliciesAdded   int `json:"policies_added"`
 	PoliciesChanged int `json:"policies_changed"`
 	PoliciesRemoved int `json:"policies_removed"`
-	Cut             int `json:"cut"` // without those that are listed
+	// PoliciesComments changed in comments alone, and are not among the changed.
+	PoliciesComments int `json:"policies_comments"`
+	Cut              int `json:"cut"` // without those that are listed
 }
 
 // Summarize sets Version and counts.
@@ -208,6 +239,10 @@ func (d *Difference) Summarize() {
 			Resettled: &s.IntentsChanged, Reread: &s.IntentsReread, Relocked: &s.IntentsRelocked})
 	}
 	for _, p := range d.Policies {
+		if p.CommentsOnly {
+			s.PoliciesComments++
+			continue
+		}
 		count(p.Change, map[Change]*int{Added: &s.PoliciesAdded, Changed: &s.PoliciesChanged, Removed: &s.PoliciesRemoved})
 	}
 	for _, c := range d.Cut {

@@ -210,17 +210,20 @@ func (t *diffText) intents() {
 
 // policies are their paths, and their diffs if all is asked for.
 func (t *diffText) policies() {
-	s := t.d.Summary
 	if len(t.d.Policies) == 0 {
 		return
 	}
-	t.heading("Policies", counts(s.PoliciesAdded, "added", s.PoliciesChanged, "changed", s.PoliciesRemoved, "removed"))
-	for _, p := range t.d.Policies {
+	t.heading("Policies", t.d.policyCounts())
+	width := 9
+	if t.d.Summary.PoliciesComments > 0 {
+		width = len(commentsOnly)
+	}
+	for _, p := range t.d.weighed() {
 		var by []string
 		for _, i := range p.Intents {
 			by = append(by, Escape(t.cast.intent(i)))
 		}
-		t.line("  %s  %s  %s", t.paint(changeStyle[p.Change], pad(Escape(string(p.Change)), 9)), Escape(p.Path), t.paint(dim, enumerated(by, 3)))
+		t.line("  %s  %s  %s", t.paint(changeStyle[p.Change], pad(Escape(p.words()), width)), Escape(p.Path), t.paint(dim, enumerated(by, 3)))
 		if !t.Verbose {
 			continue
 		}

@@ -78,8 +78,9 @@ type intentView struct {
 
 type policyView struct {
 	Policy
-	ID, Diff string
-	Links    []pageLink
+	ID, Diff     string
+	CommentsOnly bool
+	Links        []pageLink
 }
 
 // pageViewer gathers a page.
@@ -150,7 +151,7 @@ func (v *pageViewer) tiles() []tile {
 		added, changed, removed = c.PoliciesAdded, c.PoliciesChanged, c.PoliciesRemoved
 	}
 	out = append(out, tile{"#policies", fmt.Sprint(s.Policies), strings.TrimSuffix(countWord(s.Policies, "policie"), "e") + map[bool]string{true: "y"}[s.Policies == 1],
-		tileParts("gained", added, "added", "warn", changed, "changed", "lost", removed, "removed")})
+		tileParts("gained", added, "added", "warn", changed, "changed", "lost", removed, "removed", "calm", c.PoliciesComments, "in comments only")})
 	if r := v.d.Head.Reachability; r != nil {
 		out = append(out, tile{"#reach", fmt.Sprint(s.PairsAfter), "pairs that may talk", v.pairParts()})
 	}
@@ -228,13 +229,13 @@ func (v *pageViewer) allPolicies() []Policy {
 }
 
 func (v *pageViewer) policyViews(policies []Policy) []policyView {
-	diffs := map[string]string{}
+	changes := map[string]PolicyChange{}
 	for _, c := range v.d.Policies {
-		diffs[c.Path] = c.Diff
+		changes[c.Path] = c
 	}
 	var out []policyView
 	for _, p := range policies {
-		out = append(out, policyView{Policy: p, ID: v.policies[p.Path], Links: v.intentLinks(p.Intents), Diff: diffs[p.Path]})
+		out = append(out, policyView{Policy: p, ID: v.policies[p.Path], Links: v.intentLinks(p.Intents), Diff: changes[p.Path].Diff, CommentsOnly: changes[p.Path].CommentsOnly})
 	}
 	return out
 }

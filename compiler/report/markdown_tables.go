@@ -251,7 +251,7 @@ func (m *markdown) policies() []*mdSection {
 		most = m.Limit / 10
 	}
 	var rows []string
-	row := func(path string, change Change, intents []string, body string) {
+	row := func(path, change string, intents []string, body string) {
 		var by []string
 		for _, i := range intents {
 			by = append(by, mdText(m.cast.intent(i), mdName))
@@ -260,13 +260,12 @@ func (m *markdown) policies() []*mdSection {
 		if len(by) > 0 {
 			from = ", for " + enumerated(by, 4)
 		}
-		rows = append(rows, "<details><summary>"+mdElement(path, mdName)+" "+mdText(string(change), 20)+from+"</summary>\n\n"+body+"\n</details>\n\n")
+		rows = append(rows, "<details><summary>"+mdElement(path, mdName)+" "+mdText(change, 20)+from+"</summary>\n\n"+body+"\n</details>\n\n")
 	}
-	for _, p := range m.d.Policies {
-		row(p.Path, p.Change, p.Intents, mdFence("diff", p.Diff, most))
+	for _, p := range m.d.weighed() {
+		row(p.Path, p.words(), p.Intents, mdFence("diff", p.Diff, most))
 	}
-	s := m.d.Summary
-	title := counts(s.PoliciesAdded, "added", s.PoliciesChanged, "changed", s.PoliciesRemoved, "removed")
+	title := m.d.policyCounts()
 	if m.plain() {
 		h := m.d.Head.Summary
 		title = counts(h.Added, "added", h.Changed, "changed", h.Removed, "removed", h.Unchanged, "unchanged")
@@ -275,7 +274,7 @@ func (m *markdown) policies() []*mdSection {
 			if p.YAML == "" {
 				body = "Removed.\n"
 			}
-			row(p.Path, p.Change, p.Intents, body)
+			row(p.Path, string(p.Change), p.Intents, body)
 		}
 	}
 	if len(rows) == 0 {

@@ -33,6 +33,8 @@ func recordDifference() *Difference {
 				Diff: "--- a/policies/boutique/cartservice.yaml\n+++ b/policies/boutique/cartservice.yaml\n@@ -12,3 +12,6 @@\n     - podSelector:\n         matchLabels:\n           app: frontend\n+    - podSelector:\n+        matchLabels:\n+          app: checkoutservice\n"},
 			{Path: "boutique/redis-cart.yaml", Kind: "NetworkPolicy", Namespace: "boutique", Name: "redis-cart", Change: Added, Intents: []string{"boutique/" + head.Intents[0].Name},
 				Diff: "--- /dev/null\n+++ b/policies/boutique/redis-cart.yaml\n@@ -0,0 +1,4 @@\n+apiVersion: networking.k8s.io/v1\n+kind: NetworkPolicy\n+metadata:\n+  name: redis-cart\n"},
+			{Path: "boutique/web.yaml", Kind: "NetworkPolicy", Namespace: "boutique", Name: "web", Change: Changed, CommentsOnly: true, Intents: []string{"boutique/catalog"},
+				Diff: "--- a/policies/boutique/web.yaml\n+++ b/policies/boutique/web.yaml\n@@ -1,2 +1,2 @@\n-# catalog: was\n+# catalog: is\n apiVersion: networking.k8s.io/v1\n"},
 			{Path: "boutique/zipkin.yaml", Kind: "NetworkPolicy", Namespace: "boutique", Name: "zipkin", Change: Removed, Intents: []string{"boutique/zipkin"},
 				Diff: "--- a/policies/boutique/zipkin.yaml\n+++ /dev/null\n@@ -1,4 +0,0 @@\n-apiVersion: networking.k8s.io/v1\n-kind: NetworkPolicy\n-metadata:\n-  name: zipkin\n"},
 		},
