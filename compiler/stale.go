@@ -2,12 +2,42 @@ package compiler
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/kubeteus/kubeteus/compiler/compare"
+	"github.com/kubeteus/kubeteus/compiler/diag"
+	"github.com/kubeteus/kubeteus/compiler/emit"
 	"github.com/kubeteus/kubeteus/compiler/reach"
 )
+
+// Outdated is the finding that what lies on disk is not what the intents say, for
+// formats that list findings; nil where it is. It stands at the lock, or where
+// there is none at the first intent.
+func (r *Result) Outdated() diag.List {
+	if !r.Clean || !r.Stale() {
+		return nil
+	}
+	const named = 5
+	var files []string
+	for _, c := range r.Changes {
+		if len(files) == named {
+			files = append(files, fmt.Sprintf("and %d more", len(r.Changes)-named))
+			break
+		}
+		files = append(files, path.Join(r.Overlay, c.Path)+" "+map[string]string{emit.Added: "is missing", emit.Changed: "is another", emit.Removed: "is no policy's any more"}[c.Kind])
+	}
+	if r.LockChange != "" {
+		files = append(files, r.LockPath+" is another")
+	}
+	pos := diag.Position{File: r.LockPath, Line: 1}
+	if len(r.lockBytes) == 0 && len(r.statements) > 0 {
+		pos = r.statements[0].intent.Pos
+	}
+	return diag.List{diag.Errorf(diag.OverlayStale, pos, "the overlay is not what the intents say: %s", strings.Join(files, ", ")).
+		Hint("run kubeteus compile and commit what it writes")}
+}
 
 // Strays says, a line each, which flows the overlay as it lies on disk lets pass
 // or blocks against what the intents say. It is empty where only the text differs,

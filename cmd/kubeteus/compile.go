@@ -102,7 +102,11 @@ func compile(c *cli.Context, locked, write bool) error {
 	if ended := a.ended(c, err); ended != nil {
 		return ended
 	}
-	if printErr := show(c, p, result); printErr != nil {
+	var stale diag.List
+	if !write {
+		stale = result.Outdated()
+	}
+	if printErr := show(c, p, result, stale); printErr != nil {
 		return printErr
 	}
 	a.tell(c)
@@ -114,7 +118,7 @@ func compile(c *cli.Context, locked, write bool) error {
 	case !result.Clean:
 		return exit{code: exitRejected, err: rejected(result), hint: perhaps(a, locked, result)}
 	case !write && result.Stale():
-		return stale(c, p, result)
+		return outdated(c, p, result)
 	}
 	return nil
 }
@@ -122,9 +126,9 @@ func compile(c *cli.Context, locked, write bool) error {
 // maxStrays is how many flows are told; the diffs tell the rest.
 const maxStrays = 10
 
-// stale says what lies on disk that is not what the intents say: as diffs, and as
-// flows.
-func stale(c *cli.Context, p *project, r *compiler.Result) error {
+// outdated says what lies on disk that is not what the intents say: as diffs, and
+// as flows.
+func outdated(c *cli.Context, p *project, r *compiler.Result) error {
 	if c.String("format") == "text" {
 		differences(c.App.Writer, r)
 	}
@@ -162,12 +166,16 @@ func rejected(r *compiler.Result) error {
 	return fmt.Errorf("%d errors; nothing was written", n)
 }
 
-// show prints diagnostics on stderr and the report on stdout.
-func show(c *cli.Context, p *project, result *compiler.Result) error {
+// show prints diagnostics on stderr and the report on stdout. That the overlay is
+// stale is a finding for programs; people are told at the end.
+func show(c *cli.Context, p *project, result *compiler.Result, stale diag.List) error {
 	if err := diagnostics(c, p, result); err != nil {
 		return err
 	}
 	f, _ := formatNamed(c.String("format"))
+	if f.name != "text" {
+		result.Diags = append(result.Diags, stale...)
+	}
 	return f.write(c.App.Writer, p, result)
 }
 

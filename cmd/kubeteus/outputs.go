@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/kubeteus/kubeteus/compiler"
@@ -29,12 +30,14 @@ const (
 func reportFiles(p *project, d *report.Difference, r *compiler.Result) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	place := p.inRepository()
+	head := *d.Head
+	head.Diagnostics = slices.Concat(head.Diagnostics, r.Outdated())
 	whole := report.Options{File: place, Line: p.line}
 	for name, write := range map[string]func(io.Writer) error{
 		"report.json":    func(w io.Writer) error { return report.DiffJSON(w, d) },
 		"report.md":      func(w io.Writer) error { return report.Markdown(w, d, report.MarkdownOptions{File: place}) },
 		"report.html":    func(w io.Writer) error { return report.HTML(w, d, whole) },
-		"kubeteus.sarif": func(w io.Writer) error { return report.SARIF(w, d.Head, whole) },
+		"kubeteus.sarif": func(w io.Writer) error { return report.SARIF(w, &head, whole) },
 	} {
 		var b bytes.Buffer
 		if err := write(&b); err != nil {

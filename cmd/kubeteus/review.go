@@ -130,7 +130,7 @@ func reviewed(c *cli.Context, p *project, event forge.Event) (*report.Difference
 // publish writes everything but the comment.
 func publish(c *cli.Context, p *project, d *report.Difference, r *compiler.Result, failed bool) error {
 	if c.Bool("annotations") {
-		if err := report.Annotations(c.App.Writer, r.Diags, report.Options{File: p.inRepository()}); err != nil {
+		if err := report.Annotations(c.App.Writer, slices.Concat(r.Diags, r.Outdated()), report.Options{File: p.inRepository(), Line: p.line}); err != nil {
 			return err
 		}
 	}

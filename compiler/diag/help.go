@@ -134,4 +134,6 @@ var help = map[ID]Help{
 		"The lock holds the readings that were reviewed, and one that is damaged or half merged is not trusted. Run kubeteus compile to write it anew, and look at the difference.", Error},
 	OverlayAlien: {"OverlayAlien", "A file that is not kubeteus's own is in the way",
 		"The overlay's folder holds a file where a policy is to be written, and it is not overwritten. Move it away, or choose another folder with --out.", Error},
+	OverlayStale: {"OverlayStale", "Overlay or lock are not what the intents say",
+		"What lies in the overlay's folder, and is synced from there, is not what the intents mean now: an intent, a manifest or the inventory changed, or two branches met. Run kubeteus compile and commit what it writes.", Error},
 }

@@ -71,4 +71,5 @@ const (
 	// Lock and overlay.
 	LockSyntax   ID = "KT7001" // kubeteus.lock does not parse
 	OverlayAlien ID = "KT7004" // a file in the way that is not kubeteus's own
+	OverlayStale ID = "KT7005" // overlay or lock on disk are not what the intents say
 )
