@@ -128,7 +128,7 @@ func openRepository(dir string) (*repository, error) {
 		}
 		parent := filepath.Dir(top)
 		if parent == top {
-			return nil, &Error{Message: dir + " is in no git repository", Err: fs.ErrNotExist}
+			return nil, &Error{Message: dir + " is in no git repository", Hint: "run it in a git repository whose base is committed", Err: fs.ErrNotExist}
 		}
 		top = parent
 	}

@@ -268,5 +268,5 @@ func DefaultBranch(dir string) (string, error) {
 			return strings.TrimPrefix(strings.TrimPrefix(name, "refs/remotes/"), "refs/heads/"), nil
 		}
 	}
-	return "", &Error{Message: "no default branch is known here", Hint: "name the branch, or git remote set-head origin --auto"}
+	return "", &Error{Message: "no default branch is known here", Hint: "name the branch to compare with, as in kubeteus diff origin/main"}
 }
