@@ -352,11 +352,14 @@ func droppedExpectations(before, after []*intents.File) []string {
 func (r *Result) policyChanges(b *Result, base Options, d *report.Difference) error {
 	overlay := fs.FS(emptyFS{})
 	if base.Project != nil {
-		sub, err := fs.Sub(base.Project, b.Overlay)
-		if err != nil {
+		disk := base.Disk
+		if disk.FS == nil {
+			disk = Disk{FS: base.Project, Overlay: b.Overlay}
+		}
+		var err error
+		if overlay, err = fs.Sub(disk.FS, disk.Overlay); err != nil {
 			return err
 		}
-		overlay = sub
 	}
 	changes, err := emit.Compare(overlay, r.files)
 	var alien *emit.AlienError

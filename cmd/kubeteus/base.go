@@ -55,12 +55,24 @@ func (p *project) compareWith(rev string) (*comparison, error) {
 	c.opts.Manifests = c.counterparts(p, "manifests", p.opts.Manifests)
 	c.opts.Inventory = c.counterparts(p, "inventory", p.opts.Inventory)
 	if d := p.opts.Disk; d.FS != nil {
-		if c.opts.Disk.FS, err = c.open(p.disk.Name()); err != nil {
+		c.opts.Disk = compiler.Disk{Overlay: d.Overlay, Prefix: d.Prefix}
+		c.opts.Disk.FS, err = c.beside(p, p.disk.Name())
+		if errors.Is(err, fs.ErrNotExist) {
+			c.notes = append(c.notes, "the overlay lies outside of the repository: the base has none")
+			c.opts.Disk.FS, err = nothing{}, nil
+		}
+		if err != nil {
 			return nil, gitMisuse(err, "the overlay in "+commit)
 		}
-		c.opts.Disk.Overlay, c.opts.Disk.Prefix = d.Overlay, d.Prefix
 	}
 	return c, nil
+}
+
+// nothing is a file system without files.
+type nothing struct{}
+
+func (nothing) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
 func (c *comparison) open(dir string) (gitfs.FS, error) {
@@ -84,7 +96,7 @@ func (c *comparison) counterparts(p *project, what string, trees []load.Tree) []
 			out = append(out, load.Tree{FS: c.opts.Project, Path: t.Path})
 			continue
 		}
-		tree, err := c.open(filepath.FromSlash(t.Name))
+		tree, err := c.beside(p, filepath.FromSlash(t.Name))
 		if err != nil {
 			c.notes = append(c.notes, fmt.Sprintf("%s %s is compared with itself: the base does not have it", what, p.display(t.Name)))
 			out = append(out, t)
@@ -93,6 +105,25 @@ func (c *comparison) counterparts(p *project, what string, trees []load.Tree) []
 		out = append(out, load.Tree{FS: tree, Name: t.Name, Path: t.Path})
 	}
 	return out
+}
+
+// beside is a folder outside of the project, in the revision of the project's
+// repository: in a submodule it is the commit that the revision names, and none of
+// the submodule's own.
+func (c *comparison) beside(p *project, dir string) (fs.FS, error) {
+	top := repositoryRoot(resolved(p.dir))
+	inside, ok := within(top, resolved(dir))
+	if top == "" || !ok {
+		return nil, fs.ErrNotExist
+	}
+	tree, err := c.open(top)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := fs.Stat(tree, inside); err != nil {
+		return nil, err
+	}
+	return fs.Sub(tree, inside)
 }
 
 // settle puts what is known of the base into a difference.
