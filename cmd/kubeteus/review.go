@@ -266,8 +266,14 @@ func posted(c *cli.Context, event forge.Event, d *report.Difference, untrusted b
 	}
 	id, _ := strconv.ParseInt(os.Getenv("GITHUB_RUN_ID"), 10, 64)
 	attempt, _ := strconv.Atoi(os.Getenv("GITHUB_RUN_ATTEMPT"))
-	outcome, err := client.Upsert(c.Context, pull, forge.Comment{Project: cmp.Or(strings.Trim(d.Folder+"/"+d.Project, "./"), "project"), Target: d.Target, Body: body.String(),
-		Line: report.Quiet(d), Quiet: d.Empty() && d.Verdict == report.Pass, Run: forge.Run{ID: id, Attempt: attempt}})
+	project := cmp.Or(strings.Trim(d.Folder+"/"+d.Project, "./"), "project")
+	if untrusted {
+		// Which project it is about is the stranger's word. It has a comment of its
+		// own, and never takes the place of one that was made from reviewed code.
+		project = "claimed:" + project
+	}
+	outcome, err := client.Upsert(c.Context, pull, forge.Comment{Project: project, Target: d.Target, Body: body.String(),
+		Line: report.Quiet(d, untrusted), Quiet: d.Empty() && d.Verdict == report.Pass, Run: forge.Run{ID: id, Attempt: attempt}})
 	return strings.TrimSpace(outcome.Action + " " + outcome.URL), err
 }
 

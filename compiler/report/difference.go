@@ -273,7 +273,12 @@ func (d *Difference) Questions() []diag.Diagnostic {
 }
 
 // Quiet is the line that replaces a comment once there is nothing to say any more.
-func Quiet(d *Difference) string {
+// A stranger's says whose claim that is, as the comment did.
+func Quiet(d *Difference, untrusted bool) string {
 	what := "The pull request changes nothing any more: intents, policies and who may reach whom are as they are at the base."
-	return "**kubeteus** · " + mdText(d.Project, mdName) + "\n\n" + what + "\n"
+	line := "**kubeteus** · " + mdText(d.Project, mdName) + "\n\n" + what + "\n"
+	if untrusted {
+		line += "\n" + mdClaim
+	}
+	return line
 }

@@ -37,6 +37,9 @@ func (m *markdown) sections() []*mdSection {
 // plain says that there is no base: the head is reported, and not compared.
 func (m *markdown) plain() bool { return m.d.Base == Revision{} }
 
+// mdClaim says of a report what it is worth.
+const mdClaim = "> Computed by the workflow of a fork, from code that nobody here has reviewed. Read it as a claim of the fork's.\n"
+
 // opening is the verdict in a line, and what one has to know to read the rest.
 func (m *markdown) opening() *mdSection {
 	d := m.d
@@ -47,7 +50,7 @@ func (m *markdown) opening() *mdSection {
 	verdict := map[Verdict]string{Pass: "✅ " + name + " passes", Stale: "⚠️ " + name + " is stale", Rejected: "❌ " + name + " is rejected"}[d.Verdict]
 	head := "### " + verdict + ": " + m.matters() + "\n\n"
 	if m.Untrusted {
-		head += "> Computed by the workflow of a fork, from code that nobody here has reviewed. Read it as a claim of the fork's.\n\n"
+		head += mdClaim + "\n"
 	}
 	head += m.compared() + "\n"
 	if d.Verdict == Stale {
