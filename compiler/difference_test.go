@@ -137,6 +137,20 @@ func brief(d *report.Difference) string {
 	return b.String()
 }
 
+// TestDifferenceOfNothing: a head that is rejected before its manifests are read has
+// no inventory, and one at whose base there is no project has nothing there either.
+func TestDifferenceOfNothing(t *testing.T) {
+	dir := t.TempDir()
+	lay(t, dir, stall)
+	edit(t, dir, "intents/stall.yaml", "spec:", "spec: [")
+	for name, base := range map[string]compiler.Options{"no base": {}, "an empty base": {Project: os.DirFS(t.TempDir())}} {
+		d, _, err := compiler.Difference(context.Background(), compiler.Options{Project: os.DirFS(dir)}, base)
+		if err != nil || d.Verdict != report.Rejected || !d.New {
+			t.Errorf("%s: %+v, %v: should be rejected, and new", name, d, err)
+		}
+	}
+}
+
 func TestDifference(t *testing.T) {
 	base := compiled(t, stall)
 	tests := []struct {
