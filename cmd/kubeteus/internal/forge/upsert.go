@@ -134,17 +134,15 @@ type stored struct {
 func (w *writer) prepare(ctx context.Context) *failure {
 	doing := fmt.Sprintf("looking at %s", w.pull)
 	p, f := w.get(ctx, doing)
-	if f != nil {
+	switch {
+	case f != nil && (f.Class == NotFound || f.Class == Permission):
+		// The token may comment, and not look: listing the comments will say.
+	case f != nil:
 		return f
-	}
-	w.foreign = p.foreign()
-	if p.State != "open" {
-		what := "closed"
-		if p.Merged {
-			what = "merged"
+	default:
+		if f := w.open(p); f != nil {
+			return f
 		}
-		return &failure{Error: &Error{Class: Closed, Message: fmt.Sprintf("%s is %s: nobody waits for a comment", w.pull, what),
-			Hint: "run the workflow on opened, synchronize and reopened, as on: pull_request does by default"}}
 	}
 	if w.author = w.Client.author; w.author != "" {
 		return nil
@@ -156,7 +154,7 @@ func (w *writer) prepare(ctx context.Context) *failure {
 		return resp, err
 	})
 	switch {
-	case f != nil && f.status == http.StatusForbidden && f.Class != RateLimited:
+	case f != nil && (f.status == http.StatusForbidden || f.status == http.StatusNotFound) && f.Class != RateLimited:
 		w.author, w.guessed = actionsAuthor, true
 		return nil
 	case f != nil:
@@ -166,6 +164,20 @@ func (w *writer) prepare(ctx context.Context) *failure {
 	}
 	w.author = login
 	return nil
+}
+
+// open refuses a pull request that is not, and notes where it comes from.
+func (w *writer) open(p *pullRequest) *failure {
+	w.foreign = p.foreign()
+	if p.State == "open" {
+		return nil
+	}
+	what := "closed"
+	if p.Merged {
+		what = "merged"
+	}
+	return &failure{Error: &Error{Class: Closed, Message: fmt.Sprintf("%s is %s: nobody waits for a comment", w.pull, what),
+		Hint: "run the workflow on opened, synchronize and reopened, as on: pull_request does by default"}}
 }
 
 // round looks at the comments and does what is to be done. It says whether there

@@ -468,3 +468,24 @@ func wantError(t *testing.T, err error, class Class, holds string) *Error {
 	}
 	return e
 }
+
+// TestNarrowToken: a token that may comment on issues, and neither look at pull
+// requests nor say whose it is, comments all the same.
+func TestNarrowToken(t *testing.T) {
+	for _, status := range []int{http.StatusForbidden, http.StatusNotFound} {
+		s, h := start(t, func(s *scripted.Server) {
+			s.Script = func(_ int, r *http.Request) *scripted.Answer {
+				if r.Method == http.MethodGet && (strings.HasSuffix(r.URL.Path, "/pulls/7") || strings.HasSuffix(r.URL.Path, "/user")) {
+					return &scripted.Answer{Status: status, Body: `{"message": "Resource not accessible"}`}
+				}
+				return nil
+			}
+		})
+		c := client(t, h, Options{})
+		upsert(t, c, about("one"), Created)
+		upsert(t, c, about("two"), Updated)
+		if body := only(t, s); !strings.Contains(body, "two") {
+			t.Errorf("%d: %q", status, body)
+		}
+	}
+}
