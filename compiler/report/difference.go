@@ -251,9 +251,16 @@ func (d *Difference) Summarize() {
 	d.Summary = s
 }
 
+// Unknown says that the head could not be compiled, so that who gains and who
+// loses access is not known, nor, where its files do not parse, what else differs.
+func (d *Difference) Unknown() bool { return d.Verdict == Rejected && d.Reachability == nil }
+
 // Empty says whether nothing differs: intents, policies and reachability are
-// those of the base.
+// those of the base. It is false where that is not known.
 func (d *Difference) Empty() bool {
+	if d.Unknown() {
+		return false
+	}
 	r := d.Reachability
 	still := r == nil || len(r.Gained)+len(r.Lost)+len(r.Arrived)+len(r.Departed) == 0
 	return len(d.Intents)+len(d.Policies)+len(d.Cut) == 0 && still

@@ -55,6 +55,8 @@ func (t *diffText) verdict() {
 	switch {
 	case d.New:
 		t.hang("", 9, dim, "there is nothing to compare with: no intents there, so all of them are new")
+	case d.Unknown():
+		t.hang("", 9, dim, "who gains and who loses access is known once this is mended")
 	case d.Empty():
 		t.hang("", 9, dim, "nothing differs: intents, policies and who reaches whom are the same")
 	}

@@ -10,6 +10,8 @@ import (
 // changesView is what differs.
 type changesView struct {
 	Count int
+	// Unknown says that what differs could not be found out.
+	Unknown bool
 	// Loud are intents whose words are as they were and whose reading is not,
 	// Quiet the others.
 	Loud, Quiet                     []intentChangeView
@@ -84,6 +86,7 @@ func (v *pageViewer) changes() *changesView {
 	out.Lost = v.flows("lost", "Closed: passed and does not any more", "Both ends are still there.", r.Pairs.Lost, r.Lost)
 	out.Arrived = v.flows("arrived", "Arrived: passes, and an end is new", "", r.Pairs.Arrived, r.Arrived)
 	out.Departed = v.flows("departed", "Departed: passed, and an end is gone", "", r.Pairs.Departed, r.Departed)
+	out.Unknown = d.Unknown()
 	out.Count = len(d.Intents) + len(d.Policies) + len(d.Cut) + len(r.Gained) + len(r.Lost) + len(r.Arrived) + len(r.Departed)
 	return out
 }

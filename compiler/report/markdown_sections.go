@@ -133,11 +133,14 @@ func (m *markdown) compared() string {
 		}
 		base += ")"
 	}
-	if d.Verdict == Rejected && d.Reachability == nil {
+	if d.Unknown() {
 		target += " Who gains and who loses access is known once this is mended."
 	}
 	if d.New {
 		return "There is nothing to compare with: " + base + " has no intents here, so all of them are new." + target
+	}
+	if d.Unknown() && len(d.Intents)+len(d.Policies) == 0 {
+		return "Nothing can be compared with " + base + " yet." + target
 	}
 	if d.Empty() {
 		return "Intents, policies and who reaches whom are those of " + base + "." + target
