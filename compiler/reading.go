@@ -142,8 +142,8 @@ func (r *Result) namespaceExists(s *intents.File) {
 // is not to be trusted.
 func (r *Result) readIntent(ctx context.Context, embedded, asked read.Reader, s *statement, locked bool) error {
 	if !s.fresh() && locked {
-		s.diags = diag.List{diag.Errorf(diag.ReadMissing, s.intent.Pos, "intent %q is not in %s as it now stands, and --locked forbids reading it", s.intent.Name, r.LockPath).
-			About(s.intent.Name).Hint("run kubeteus compile without --locked and commit what it writes")}
+		s.diags = diag.List{diag.Errorf(diag.ReadMissing, s.intent.Pos, "intent %q is not in %s as it now stands, and check, as --locked, reads nothing anew", s.intent.Name, r.LockPath).
+			About(s.intent.Name).Hint("run kubeteus compile, without --locked, and commit what it writes")}
 		return nil
 	}
 	reader := embedded

@@ -104,6 +104,8 @@ func (v *pageViewer) intentChange(c IntentChange) intentChangeView {
 	switch {
 	case c.Kind == Reworded && c.SameReading:
 		out.Words = "reworded, and means the same"
+	case c.Kind == Reworded && c.After != nil && len(c.After.ReadsAs) == 0:
+		out.Words = "reworded, and not understood"
 	case c.Kind == Reworded:
 		out.Words = "reworded, and means something else"
 	}
