@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"maps"
 	"net/netip"
+	"path"
 	"slices"
+	"strings"
 
 	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/inventory"
@@ -50,7 +52,7 @@ func (l *loader) assemble() *inventory.Inventory {
 			inv.Ingresses = append(inv.Ingresses, v)
 		case *inventory.Policy:
 			v.NetworkPolicy.Namespace = o.namespace
-			if !v.Own(l.options.Own) {
+			if !v.Own(l.options.Own) || !l.written(o) {
 				inv.Policies = append(inv.Policies, v)
 			}
 		}
@@ -71,6 +73,19 @@ func (l *loader) assemble() *inventory.Inventory {
 	inv.Facts.APIGroups = slices.Compact(inv.Facts.APIGroups)
 	l.dns(&inv)
 	return inventory.Build(inv)
+}
+
+// written says whether a policy that bears the project's labels can be one that
+// kubeteus wrote. Anybody can write the labels: of the manifests, only what comes
+// from the overlay is. Everything else that they hold is applied beside the overlay,
+// and is in force. A snapshot shows what is applied, and not where it comes from.
+func (l *loader) written(o *object) bool {
+	if o.snapshot {
+		return true
+	}
+	return slices.ContainsFunc(l.options.Skip, func(folder string) bool {
+		return strings.HasPrefix(o.origin.File, path.Clean(folder)+"/")
+	})
 }
 
 func mergeNamespace(all map[string]*inventory.Namespace, n *inventory.Namespace) {
@@ -172,6 +187,7 @@ func (l *loader) unique() []*object {
 						Hint("write spec.namespace in the intent set, or metadata.namespace here"))
 				}
 			}
+			o.snapshot = l.parts[i].snapshot
 			all = append(all, placed{o, &l.parts[i]})
 		}
 	}

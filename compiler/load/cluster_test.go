@@ -62,6 +62,28 @@ items:
   spec: {podSelector: {}}
 `
 
+// TestOwnPolicies: of the manifests, only what comes from the overlay is kubeteus's
+// own, also by way of a kustomization that changes it; labels alone prove nothing.
+func TestOwnPolicies(t *testing.T) {
+	labelled := "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: %s, namespace: shop, labels: {app.kubernetes.io/managed-by: kubeteus, kubeteus.dev/project: own}}\nspec: {podSelector: {}}\n"
+	fsys := tree(
+		"policies/kustomization.yaml", "resources: [shop/db.yaml]\n",
+		"policies/shop/db.yaml", fmt.Sprintf(labelled, "db"),
+		"deploy/kustomization.yaml", "namePrefix: prod-\nresources: [../policies, extra.yaml]\n",
+		"deploy/extra.yaml", fmt.Sprintf(labelled, "extra"),
+		"manifests/metrics.yaml", fmt.Sprintf(labelled, "metrics"),
+	)
+	inv, diags := load(t, fsys, nil)
+	var got []string
+	for _, p := range inv.Policies {
+		got = append(got, p.Name())
+	}
+	slices.Sort(got)
+	if strings.Join(got, " ") != "metrics prod-extra" || diags.HasErrors() {
+		t.Errorf("in force are %v\n%s", got, show(diags))
+	}
+}
+
 func dnsService(namespace, name, selector, target string) string {
 	return fmt.Sprintf(`---
 apiVersion: v1

@@ -18,6 +18,7 @@ import (
 type object struct {
 	kind, namespace, name string
 	cluster               bool // it has no namespace
+	snapshot              bool // it is part of a snapshot
 	origin                diag.Position
 	value                 any // *inventory.Namespace, *inventory.Workload, ..., *configMap, *facts
 
