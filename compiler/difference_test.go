@@ -151,6 +151,31 @@ func TestDifferenceOfNothing(t *testing.T) {
 	}
 }
 
+// TestDifferenceUnlisted: a policy that lies in the base's overlay, and that its
+// kustomization does not list, was never synced. What it would let pass is gained.
+func TestDifferenceUnlisted(t *testing.T) {
+	base := compiled(t, stall)
+	lay(t, base, "-- policies/stall/stray.yaml --\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: stray, namespace: stall}\nspec: {podSelector: {matchLabels: {app: db}}, policyTypes: [Ingress], ingress: [{}]}\n")
+	d := differ(t, base, func(head string) {
+		edit(t, head, "intents/stall.yaml", "Only api may reach db", "Only api and job may reach db", "verdict: deny", "verdict: allow")
+	})
+	if got := brief(d); !strings.Contains(got, "gained stall/job -> stall/db TCP 5432") {
+		t.Errorf("the stray policy hides what is gained:\n%s", got)
+	}
+}
+
+// TestDifferencePretended: the labels that kubeteus writes make nobody's policy one
+// of the overlay. It is in force beside that.
+func TestDifferencePretended(t *testing.T) {
+	base := compiled(t, stall)
+	d := differ(t, base, func(head string) {
+		lay(t, head, "-- manifests/metrics.yaml --\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: metrics\n  namespace: stall\n  labels: {app.kubernetes.io/managed-by: kubeteus, kubeteus.dev/project: stall}\nspec: {podSelector: {matchLabels: {app: db}}, policyTypes: [Ingress], ingress: [{}]}\n")
+	})
+	if d.Verdict != report.Rejected {
+		t.Errorf("a policy that lets everybody reach db:\n%s", brief(d))
+	}
+}
+
 func TestDifference(t *testing.T) {
 	base := compiled(t, stall)
 	tests := []struct {

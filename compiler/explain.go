@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/inventory"
 	"github.com/kubeteus/kubeteus/compiler/ir"
@@ -62,15 +64,20 @@ func Explain(ctx context.Context, o Options, from, to string) ([]Verdict, *Resul
 	return out, r, nil
 }
 
-// onDisk decodes the overlay as it lies there.
+// onDisk decodes the overlay as it lies there: what its kustomization lists, since
+// nothing else is synced, whoever put it there.
 func (r *Result) onDisk(o Options) error {
 	disk := o.Disk
 	if disk.FS == nil {
 		disk = Disk{FS: o.Project, Overlay: r.Overlay}
 	}
+	listed := resources(disk)
 	err := fs.WalkDir(disk.FS, disk.Overlay, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || path.Ext(p) != ".yaml" || d.Name() == "kustomization.yaml" {
 			return err
+		}
+		if listed != nil && !slices.ContainsFunc(listed, func(l string) bool { return p == l || strings.HasPrefix(p, l+"/") }) {
+			return nil
 		}
 		data, err := readLimited(disk.FS, p)
 		if err != nil {
@@ -87,6 +94,26 @@ func (r *Result) onDisk(o Options) error {
 		return nil
 	}
 	return err
+}
+
+// resources are the files and folders that the overlay's kustomization lists, nil
+// where there is none that can be read: then every file counts.
+func resources(disk Disk) []string {
+	data, err := readLimited(disk.FS, path.Join(disk.Overlay, "kustomization.yaml"))
+	if err != nil {
+		return nil
+	}
+	var k struct {
+		Resources []string `yaml:"resources"`
+	}
+	if yaml.Unmarshal(data, &k) != nil {
+		return nil
+	}
+	out := []string{}
+	for _, r := range k.Resources {
+		out = append(out, path.Join(disk.Overlay, r))
+	}
+	return out
 }
 
 // cutPort splits "name:port". An IPv6 address is not cut unless bracketed.

@@ -101,6 +101,9 @@ func candidates(overlay fs.FS) ([]string, error) {
 	}
 	out := []string{kustomization}
 	for _, folder := range top {
+		if why := overrides(folder.Name()); why != "" {
+			return nil, &AlienError{Path: folder.Name(), Why: why}
+		}
 		if !folder.IsDir() || !fileName(folder.Name()) {
 			continue
 		}
@@ -115,6 +118,18 @@ func candidates(overlay fs.FS) ([]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// overrides says why a file beside the kustomization would have something else
+// synced than what lies in the overlay, and was proven; "" if it would not.
+func overrides(name string) string {
+	switch {
+	case name == "kustomization.yml" || name == "Kustomization":
+		return "kustomize takes it for a second kustomization, and builds neither"
+	case strings.HasPrefix(name, ".argocd-source"):
+		return "Argo CD takes patches, names and labels from it, and syncs something else than the overlay"
+	}
+	return ""
 }
 
 // read returns a file that is kubeteus's own, nil if there is nothing, or why

@@ -159,6 +159,11 @@ func TestCompareAlien(t *testing.T) {
 		"shop/web.yaml ":     {"shop/web.yaml/x": {}},
 		"shop/web.yaml  ":    {"shop": {Data: []byte(header)}},
 		"shop/web.yaml   ":   {"shop/web.yaml": {Data: []byte("../../secret"), Mode: fs.ModeSymlink}},
+		// Beside the kustomization, these would have something else synced.
+		"kustomization.yml":        {"kustomization.yml": {}},
+		"Kustomization":            {"Kustomization": {Data: []byte("resources: [evil.yaml]\n")}},
+		".argocd-source.yaml":      {".argocd-source.yaml": {Data: []byte("kustomize: {namePrefix: x-}\n")}},
+		".argocd-source-shop.yaml": {".argocd-source-shop.yaml": {}},
 	} {
 		_, err := Compare(disk, files)
 		var alien *AlienError
