@@ -274,6 +274,9 @@ func (s *setup) nothing() error {
 // without a complaint.
 func (s *setup) intents(ctx context.Context) error {
 	if kept, err := s.hasIntents(); err != nil || kept {
+		if n := s.c.String("namespace"); kept && n != "" {
+			s.say("there are intents already, and nothing is added to them: those of namespace %s go into a file of their own beside them", n)
+		}
 		return err
 	}
 	namespaces := scaffold.Namespaces(s.found.Inventory)
