@@ -153,6 +153,7 @@ func (c *comparison) choose() {
 			c.parties[i].ports = Union(c.parties[i].ports, Ports(s.Inventory, w))
 		}
 	}
+	c.rekinded(plain)
 	silent, cut := 0, 0
 	for i := range c.parties {
 		p := &c.parties[i]
@@ -188,6 +189,34 @@ func (c *comparison) choose() {
 	for side := range c.states {
 		c.lookups[side] = c.look(side, address)
 	}
+}
+
+// rekinded makes one party of a workload that is of another kind at the later side:
+// a Deployment that became a StatefulSet is still there, and what it lets in now is
+// gained, and did not come with a new workload.
+func (c *comparison) rekinded(plain map[string]int) {
+	byName := map[string][]int{}
+	for i, p := range c.parties {
+		byName[p.name] = append(byName[p.name], i)
+	}
+	gone := map[int]bool{}
+	for name, i := range byName {
+		if len(i) != 2 || c.parties[i[0]].at[is] != nil || c.parties[i[1]].at[was] != nil {
+			continue // the earlier side's are listed first
+		}
+		first, second := &c.parties[i[0]], c.parties[i[1]]
+		first.at[is] = second.at[is]
+		first.ports = Union(first.ports, second.ports)
+		gone[i[1]] = true
+		plain[name] = 1
+	}
+	kept := c.parties[:0]
+	for i, p := range c.parties {
+		if !gone[i] {
+			kept = append(kept, p)
+		}
+	}
+	c.parties = kept
 }
 
 func (c *comparison) note(silent, cut, hosts int, address netip.Addr) {

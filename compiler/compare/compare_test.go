@@ -99,6 +99,10 @@ func (m made) changed(r *rand.Rand) made {
 			continue
 		case 1:
 			w = randomWorkload(r, i)
+		case 2: // of another kind, and still the same
+			other := *w
+			other.Kind = "StatefulSet"
+			w = &other
 		}
 		out.workloads = append(out.workloads, w)
 	}
