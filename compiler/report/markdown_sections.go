@@ -88,7 +88,13 @@ func (m *markdown) matters() string {
 		if r.Pairs.Gained == 0 && r.Pairs.Lost > 0 {
 			out[len(out)-1] = strings.Replace(out[len(out)-1], " it", " access", 1)
 		}
-		if r.Pairs.Gained+r.Pairs.Lost == 0 {
+		switch {
+		case r.Pairs.Gained+r.Pairs.Lost > 0:
+		case s.PoliciesAdded+s.PoliciesChanged+s.PoliciesRemoved > 0 && r.Pairs.Arrived+r.Pairs.Departed == 0:
+			// They do something else than they did: for a port that nobody declares, an
+			// address, or pods that nobody declares.
+			out = append(out, "policies differ, and no pair that was looked at gains or loses access")
+		default:
 			out = append(out, "no workload that was there gains or loses access")
 		}
 		add(s.Cut, "declared connection is cut", "declared connections are cut")
