@@ -85,7 +85,7 @@ func (c *comparison) into(to int) []*row {
 	found := map[key]*row{}
 	var order []*row
 	for from := range c.parties {
-		if c.parties[from].outside && c.parties[to].outside {
+		if !c.parties[from].workload() && !c.parties[to].workload() {
 			continue
 		}
 		before, after := c.pass(columns, was, from), c.pass(columns, is, from)
@@ -93,7 +93,7 @@ func (c *comparison) into(to int) []*row {
 			continue
 		}
 		for _, cell := range c.cell(columns, from, to, before, after) {
-			k := key{cell.kind, cell.mask, cell.cause, c.parties[from].outside}
+			k := key{cell.kind, cell.mask, cell.cause, c.parties[from].address}
 			r := found[k]
 			if r == nil {
 				r = &row{kind: cell.kind, to: to, mask: cell.mask, cause: cell.cause}
@@ -179,7 +179,7 @@ func (c *comparison) kept(rows []*row) []*row {
 	touched, into := map[int]bool{}, map[int]bool{}
 	for _, r := range rows {
 		if r.kind == Gained || r.kind == Lost {
-			touched[r.to], into[r.to] = true, !c.parties[r.to].outside
+			touched[r.to], into[r.to] = true, c.parties[r.to].workload()
 			for _, f := range r.from {
 				touched[f] = true
 			}
@@ -198,7 +198,7 @@ func (c *comparison) kept(rows []*row) []*row {
 		columns := c.columns(to)
 		byMask := map[uint64]*row{}
 		for from := range c.parties {
-			if !touched[from] && !into[to] || c.parties[from].outside && c.parties[to].outside || from == to {
+			if !touched[from] && !into[to] || !c.parties[from].workload() && !c.parties[to].workload() || from == to {
 				continue
 			}
 			mask := c.pass(columns, was, from) & c.pass(columns, is, from)
@@ -229,11 +229,15 @@ func (c *comparison) collect(rows []*row) {
 	var order []*group
 	for _, r := range rows {
 		p := &c.parties[r.to]
-		ports := "*"
-		if r.mask != p.all() {
-			ports = p.words(r.mask)
+		// The ports of destinations that have others are alike where they are all.
+		ports := p.words(r.kind, r.mask)
+		switch r.mask {
+		case p.all():
+			ports = AnyPort
+		case p.all() &^ p.others():
+			ports = DeclaredPort
 		}
-		key := fmt.Sprintf("%d %t %s %p %v", r.kind, p.outside, ports, r.cause, r.from)
+		key := fmt.Sprintf("%d %t %s %p %v", r.kind, p.address, ports, r.cause, r.from)
 		g := groups[key]
 		if g == nil {
 			g = &group{row: r}
@@ -243,20 +247,24 @@ func (c *comparison) collect(rows []*row) {
 		g.to = append(g.to, r.to)
 	}
 	for _, g := range order {
-		c.out.Groups[g.kind] = append(c.out.Groups[g.kind], Group{Kind: g.kind, From: c.names(g.from), To: c.names(g.to), Ports: c.ports(g.to, g.mask), Cause: *g.cause})
+		c.out.Groups[g.kind] = append(c.out.Groups[g.kind], Group{Kind: g.kind, From: c.names(g.from), To: c.names(g.to), Ports: c.ports(g.kind, g.to, g.mask), Cause: *g.cause})
+	}
+	addresses := map[string]bool{}
+	for _, p := range c.parties {
+		addresses[p.name] = p.address
 	}
 	for kind := range c.out.Groups {
-		slices.SortStableFunc(c.out.Groups[kind], compareGroups)
+		slices.SortStableFunc(c.out.Groups[kind], func(a, b Group) int { return compareGroups(addresses, a, b) })
 	}
 }
 
 // compareGroups puts what comes from outside first, then what goes there.
-func compareGroups(a, b Group) int {
+func compareGroups(addresses map[string]bool, a, b Group) int {
 	rank := func(g Group) int {
 		switch {
-		case slices.Contains(g.From, Outside):
+		case slices.ContainsFunc(g.From, func(name string) bool { return addresses[name] }):
 			return 0
-		case slices.Contains(g.To, Outside):
+		case slices.ContainsFunc(g.To, func(name string) bool { return addresses[name] }):
 			return 1
 		}
 		return 2
@@ -265,11 +273,16 @@ func compareGroups(a, b Group) int {
 }
 
 // ports words the ports of destinations that share a mask, or all of their own.
-func (c *comparison) ports(to []int, mask uint64) string {
-	words := c.parties[to[0]].words(mask)
+func (c *comparison) ports(kind Kind, to []int, mask uint64) string {
+	first := &c.parties[to[0]]
+	words := first.words(kind, mask)
 	for _, t := range to[1:] {
-		if p := &c.parties[t]; p.words(p.all()) != words && mask == c.parties[to[0]].all() {
+		p := &c.parties[t]
+		switch {
+		case mask == first.all() && p.words(kind, p.all()) != words:
 			return AnyPort
+		case mask == first.all()&^first.others() && p.words(kind, p.all()&^p.others()) != words:
+			return DeclaredPort
 		}
 	}
 	return words
@@ -304,7 +317,7 @@ func (c *comparison) names(parties []int) []string {
 			}
 		}
 		switch whole := c.parties[i].namespace + "/*"; {
-		case c.parties[i].outside || len(in) <= fewNames || len(but) > fewNames:
+		case !c.parties[i].workload() || len(in) <= fewNames || len(but) > fewNames:
 			out = append(out, in...)
 		case len(but) == 0:
 			out = append(out, whole)

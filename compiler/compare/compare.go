@@ -45,12 +45,16 @@ const (
 type Group struct {
 	Kind     Kind
 	From, To []string
-	Ports    string // AnyPort: on every port that each of To declares
+	Ports    string // "TCP 80, 443", "TCP 80 and every other", AnyPort or DeclaredPort
 	Cause    Cause
 }
 
-// AnyPort is Group.Ports where the destinations' ports differ and all are meant.
-const AnyPort = "every port"
+// Ports of a group whose destinations' own ports differ: all of them and every
+// other, or all that each declares.
+const (
+	AnyPort      = "every port"
+	DeclaredPort = "every declared port"
+)
 
 // Outside is the party that stands for the addresses that are neither pods nor
 // Services nor nodes.
@@ -70,17 +74,24 @@ type Changes struct {
 	Pairs     [kinds]int // ordered pairs of parties, Kept excluded
 	Workloads int
 	New, Gone []string // workloads of one side only
-	Notes     []string
+	// Hosts are workloads that moved to the host network, where no policy closes
+	// them any more.
+	Hosts []string
+	// Looked are the ports that each party was looked at on, by its name. Other
+	// stands among them for every port that nobody names.
+	Looked map[string][]inventory.Port
+	Other  inventory.Port
+	Notes  []string
 }
 
 // maxPorts is how many ports of one destination are looked at: the bits of a word.
-const maxPorts = 64
+const maxPorts = 64 // Other is one of them
 
 // States compares two states.
 func States(before, after State) *Changes {
 	c := &comparison{states: [2]State{before, after}, out: &Changes{}}
-	c.choose()
 	c.prepare()
+	c.choose()
 	c.collect(c.cells())
 	return c.out
 }
@@ -100,26 +111,46 @@ type comparison struct {
 	out     *Changes
 }
 
-// party is a workload at one side or at both, or outside.
+// party is a workload at one side or at both; outside; or what a policy that
+// differs names and no workload is (see peers.go), which is there at both sides.
 type party struct {
 	name, namespace string
 	at              [2]*inventory.Workload
-	ports           []inventory.Port
-	outside         bool
+	ports           []inventory.Port // sorted, but for Other, which is the last
+	fixed           [2]*ir.Endpoint  // of what is no workload
+	address         bool             // outside, or a range of addresses
 }
 
 // there says whether the party is there at a side.
-func (p *party) there(side int) bool { return p.outside || p.at[side] != nil }
+func (p *party) there(side int) bool { return p.fixed[side] != nil || p.at[side] != nil }
+
+// workload says whether the party is one.
+func (p *party) workload() bool { return p.fixed[is] == nil }
 
 // all is the mask of all of the party's ports.
 func (p *party) all() uint64 { return 1<<len(p.ports) - 1 } // 64 ports: wraps to all ones
 
-func (p *party) words(mask uint64) string {
+// others is the mask of Other.
+func (p *party) others() uint64 { return 1 << (len(p.ports) - 1) }
+
+// words are the ports of a mask. Where flows are lost, every other port goes
+// without saying beside all that are looked at, and where it stays these are lost
+// "only"; where flows are gained, it is said.
+func (p *party) words(kind Kind, mask uint64) string {
 	var set ir.PortSet
-	for i, port := range p.ports {
+	for i, port := range p.ports[:len(p.ports)-1] {
 		if mask>>i&1 == 1 {
 			set = set.Union(ir.Ports(port.Protocol, port.Number, port.Number))
 		}
+	}
+	loss := kind == Lost || kind == Departed
+	switch others := mask&p.others() != 0; {
+	case others && set.Empty():
+		return "every other port"
+	case loss && !others && mask == p.all()&^p.others():
+		return set.String() + " only"
+	case others && !(mask == p.all() && (loss || kind == Kept)):
+		return set.String() + " and every other"
 	}
 	return set.String()
 }
@@ -154,6 +185,8 @@ func (c *comparison) choose() {
 		}
 	}
 	c.rekinded(plain)
+	c.hosts()
+	named := c.namedPorts()
 	silent, cut := 0, 0
 	for i := range c.parties {
 		p := &c.parties[i]
@@ -168,9 +201,19 @@ func (c *comparison) choose() {
 			silent++
 			p.ports = []inventory.Port{Undeclared}
 		}
-		if len(p.ports) > maxPorts {
+		// What a policy that differs names is looked at first.
+		declared := p.ports
+		p.ports = Union(named[i], nil)
+		for _, port := range declared {
+			if len(p.ports) < maxPorts-1 {
+				p.ports = Union(p.ports, []inventory.Port{port})
+			}
+		}
+		if len(p.ports) > maxPorts-1 {
+			p.ports = p.ports[:maxPorts-1]
+		}
+		if len(Union(declared, named[i])) > len(p.ports) {
 			cut++
-			p.ports = p.ports[:maxPorts]
 		}
 		switch {
 		case p.at[was] == nil:
@@ -183,11 +226,14 @@ func (c *comparison) choose() {
 	slices.Sort(c.out.New)
 	slices.Sort(c.out.Gone)
 	c.out.Workloads = len(c.parties)
-	address := Address(c.states[was].Inventory.Facts, c.states[is].Inventory.Facts)
-	c.parties = append(c.parties, party{name: Outside, outside: true, ports: []inventory.Port{{Number: 443, Protocol: "TCP"}}})
-	c.note(silent, cut, hosts, address)
+	address := ir.Endpoint{Addr: Address(c.states[was].Inventory.Facts, c.states[is].Inventory.Facts)}
+	c.parties = append(c.parties, party{name: Outside, fixed: [2]*ir.Endpoint{&address, &address}, address: true,
+		ports: Union(c.outsidePorts(), []inventory.Port{{Number: 443, Protocol: "TCP"}})})
+	more := c.peers(address)
+	c.other()
+	c.note(silent, cut, hosts, more, address.Addr)
 	for side := range c.states {
-		c.lookups[side] = c.look(side, address)
+		c.lookups[side] = c.look(side)
 	}
 }
 
@@ -219,15 +265,18 @@ func (c *comparison) rekinded(plain map[string]int) {
 	c.parties = kept
 }
 
-func (c *comparison) note(silent, cut, hosts int, address netip.Addr) {
-	notes := []string{"a workload is looked at on the ports that its containers and Services declare",
-		fmt.Sprintf("outside is the address %s, looked at on TCP 443", address)}
+func (c *comparison) note(silent, cut, hosts, more int, address netip.Addr) {
+	notes := []string{"a workload is looked at on the ports that its containers and Services declare and that policies which differ name, and on one that stands for every other",
+		fmt.Sprintf("outside is the address %s, looked at on TCP 443 and what policies which differ name", address)}
+	if more > 0 {
+		notes = append(notes, fmt.Sprintf("%d more peers of policies which differ are not looked at", more))
+	}
 	for _, n := range []struct {
 		n     int
 		words string
 	}{
 		{silent, "without a declared port, looked at on TCP 80"},
-		{cut, fmt.Sprintf("with more than %d ports, looked at on the first %d", maxPorts, maxPorts)},
+		{cut, fmt.Sprintf("with more ports than %d, looked at on some of them", maxPorts-1)},
 		{hosts, "on the host network, which policies cannot select, left out"},
 	} {
 		if n.n == 1 {
@@ -240,15 +289,15 @@ func (c *comparison) note(silent, cut, hosts int, address netip.Addr) {
 }
 
 // look puts the parties of a side under its policies.
-func (c *comparison) look(side int, address netip.Addr) lookup {
+func (c *comparison) look(side int) lookup {
 	l := lookup{class: make([]int, len(c.parties))}
 	var endpoints []ir.Endpoint
 	var of []int
 	for i, p := range c.parties {
 		l.class[i] = -1
 		switch {
-		case p.outside:
-			endpoints = append(endpoints, ir.Endpoint{Addr: address})
+		case p.fixed[side] != nil:
+			endpoints = append(endpoints, *p.fixed[side])
 		case p.at[side] != nil:
 			endpoints = append(endpoints, c.endpoint(side, i))
 		default:
@@ -266,8 +315,8 @@ func (c *comparison) look(side int, address netip.Addr) lookup {
 // endpoint is a party as a side's engine knows it.
 func (c *comparison) endpoint(side, i int) ir.Endpoint {
 	p := &c.parties[i]
-	if p.outside {
-		return c.lookups[side].space.Classes[c.lookups[side].class[i]]
+	if p.fixed[side] != nil {
+		return *p.fixed[side]
 	}
 	w := p.at[side]
 	return ir.Endpoint{Workload: w, Namespace: c.states[side].Inventory.Namespace(w.Namespace), Labels: w.Labels}
