@@ -45,12 +45,26 @@ func Difference(ctx context.Context, head, base Options) (*report.Difference, *R
 	d.Project = or(d.Project, b.Project)
 	d.Intents = r.intentChanges(b, d)
 	if r.Clean {
-		d.Notes = append(d.Notes, droppedExpectations(b.Sets, r.Sets)...)
+		d.Also = append(d.Also, droppedExpectations(b.Sets, r.Sets)...)
 	}
+	also, err := settingsChanges(head, base)
+	if err != nil {
+		return nil, r, err
+	}
+	d.Also = append(d.Also, also...)
 	if r.after != nil {
 		r.reachabilityChanges(b, d)
 		if err := r.policyChanges(b, base, d); err != nil {
 			return nil, r, err
+		}
+	}
+	if r.Clean && r.Stale() {
+		if d.OnDisk, err = r.strays(head, d.Reachability); err != nil {
+			return nil, r, err
+		}
+		const most = 20
+		if n := len(d.OnDisk); n > most {
+			d.OnDisk = append(d.OnDisk[:most], fmt.Sprintf("and %d more", n-most))
 		}
 	}
 	d.Summarize()
@@ -227,6 +241,9 @@ func (r *Result) reachabilityChanges(b *Result, d *report.Difference) {
 		NewWorkloads: changes.New, GoneWorkloads: changes.Gone, Notes: changes.Notes,
 	}
 	d.Cut = r.cutConnections(b)
+	for _, w := range changes.Hosts {
+		d.Also = append(d.Also, w+" moved to the host network, where no policy closes it")
+	}
 }
 
 // policyName is a policy's path in the overlay it lies in, or kind namespace/name

@@ -131,6 +131,12 @@ func brief(d *report.Difference) string {
 	for _, c := range d.Cut {
 		fmt.Fprintf(&b, "cut %s -> %s %s listed=%t %v\n", c.From, c.To, c.Ports, c.Listed, c.Intents)
 	}
+	for _, a := range d.Also {
+		fmt.Fprintln(&b, "also", a)
+	}
+	for _, f := range d.OnDisk {
+		fmt.Fprintln(&b, "on disk", f)
+	}
 	for _, n := range d.Notes {
 		fmt.Fprintln(&b, "note", n)
 	}
@@ -196,15 +202,15 @@ policy changed stall/api.yaml [stall/front]
 reworded stall/only-api-and-job-may-reach-db-on-port-cd2f5bd7 same=false 
 policy changed stall/db.yaml [stall/only-api-and-job-may-reach-db-on-port-cd2f5bd7]
 gained stall/job -> stall/db TCP 5432: allowed by stall/only-api-and-job-may-reach-db-on-port-cd2f5bd7 [stall/only-api-and-job-may-reach-db-on-port-cd2f5bd7] [stall/db.yaml]
-note an expectation was removed: stall: job -> db:5432: deny
+also an expectation was removed: stall: job -> db:5432: deny
 `},
 		{"removed", func(t *testing.T, head string) {
 			edit(t, head, "intents/stall.yaml", "  - name: front\n    statement: web may reach api.\n", "")
 		}, `stale
 removed stall/front same=false 
 policy removed stall/api.yaml [stall/front]
-gained outside -> stall/api TCP 8080: nothing closes what comes in any more: it was closed by stall/front [stall/front] [stall/api.yaml]
-gained stall/api,stall/db,stall/job -> stall/api TCP 8080: nothing closes what comes in any more: it was closed by stall/front [stall/front] [stall/api.yaml]
+gained outside -> stall/api TCP 8080 and every other: nothing closes what comes in any more: it was closed by stall/front [stall/front] [stall/api.yaml]
+gained stall/api,stall/db,stall/job -> stall/api TCP 8080 and every other: nothing closes what comes in any more: it was closed by stall/front [stall/front] [stall/api.yaml]
 `},
 		{"added", func(t *testing.T, head string) {
 			edit(t, head, "intents/stall.yaml", "  expect:", "  - {name: quiet, statement: Only job may reach web.}\n  expect:")
@@ -220,8 +226,8 @@ lost stall/api,stall/db,stall/web -> stall/web TCP 80: closed by stall/quiet [st
 settings stall/only-api-may-reach-db-on-port-5432-6c33d942 same=true isolation: explicit, was implied
 settings stall/front same=true isolation: explicit, was implied
 policy removed stall/api.yaml [stall/front]
-gained outside -> stall/api TCP 8080: nothing closes what comes in any more: it was closed by stall/front [stall/front] [stall/api.yaml]
-gained stall/api,stall/db,stall/job -> stall/api TCP 8080: nothing closes what comes in any more: it was closed by stall/front [stall/front] [stall/api.yaml]
+gained outside -> stall/api TCP 8080 and every other: nothing closes what comes in any more: it was closed by stall/front [stall/front] [stall/api.yaml]
+gained stall/api,stall/db,stall/job -> stall/api TCP 8080 and every other: nothing closes what comes in any more: it was closed by stall/front [stall/front] [stall/api.yaml]
 `},
 		{"the lock alone", func(t *testing.T, head string) {
 			edit(t, head, "intents/kubeteus.lock", `"name":"web"`, `"name":"job"`, "name: web", "name: job")
@@ -232,20 +238,23 @@ relocked stall/front same=false
 			edit(t, head, "manifests/apps.yaml", "app: db", "app: database")
 		}, `stale
 policy changed stall/db.yaml [stall/only-api-may-reach-db-on-port-5432-6c33d942]
+on disk outside -> stall/db on TCP 5432 passes on disk, and should be blocked: closed by stall/only-api-may-reach-db-on-port-5432-6c33d942
+on disk stall/api -> stall/db on every other port passes on disk, and should be blocked: closed by stall/only-api-may-reach-db-on-port-5432-6c33d942
+on disk stall/db, stall/job, stall/web -> stall/db on TCP 5432 passes on disk, and should be blocked: closed by stall/only-api-may-reach-db-on-port-5432-6c33d942
 `},
 		{"a workload that comes, and one that goes", func(t *testing.T, head string) {
 			edit(t, head, "manifests/apps.yaml", app("job", 9000), app("bot", 9000))
 			edit(t, head, "intents/stall.yaml", "{from: job,", "{from: bot,")
 		}, `pass
-arrived outside -> stall/bot TCP 9000: stall/bot is new, and nothing closes either end [] []
-arrived stall/bot -> outside TCP 443: stall/bot is new, and nothing closes either end [] []
-arrived stall/api,stall/bot,stall/db,stall/web -> stall/bot TCP 9000: stall/bot is new, and nothing closes either end [] []
-arrived stall/bot -> stall/web TCP 80: stall/bot is new, and nothing closes either end [] []
+arrived outside -> stall/bot TCP 9000 and every other: stall/bot is new, and nothing closes either end [] []
+arrived stall/bot -> outside TCP 443 and every other: stall/bot is new, and nothing closes either end [] []
+arrived stall/api,stall/bot,stall/db,stall/web -> stall/bot TCP 9000 and every other: stall/bot is new, and nothing closes either end [] []
+arrived stall/bot -> stall/web TCP 80 and every other: stall/bot is new, and nothing closes either end [] []
 departed outside -> stall/job TCP 9000: stall/job is gone [] []
 departed stall/job -> outside TCP 443: stall/job is gone [] []
 departed stall/api,stall/db,stall/job,stall/web -> stall/job TCP 9000: stall/job is gone [] []
 departed stall/job -> stall/web TCP 80: stall/job is gone [] []
-note an expectation was removed: stall: job -> db:5432: deny
+also an expectation was removed: stall: job -> db:5432: deny
 `},
 		{"a connection that is declared, and cut", func(t *testing.T, head string) {
 			edit(t, head, "manifests/apps.yaml", "ports: [{containerPort: 9000}]", "ports: [{containerPort: 9000}], env: [{name: WEB, value: 'http://web:80'}]")
@@ -257,6 +266,23 @@ policy added stall/web.yaml [stall/quiet]
 lost outside -> stall/web TCP 80: closed by stall/quiet [stall/quiet] [stall/web.yaml]
 lost stall/db,stall/job,stall/web -> stall/web TCP 80: closed by stall/quiet [stall/quiet] [stall/web.yaml]
 cut stall/job -> stall/web TCP 80 listed=false [stall/quiet]
+`},
+		{"settings and guardrails", func(t *testing.T, head string) {
+			lay(t, head, "-- kubeteus.yaml --\napiVersion: kubeteus.dev/v1alpha1\nkind: Project\nmodel: {name: m}\n-- guardrails/a.rego --\npackage kubeteus.guardrails\n\nimport rego.v1\n\ndeny contains \"never\" if false\n")
+		}, `pass
+also kubeteus.yaml: model differs
+also a guardrail was added: guardrails/a.rego
+`},
+		{"the host network", func(t *testing.T, head string) {
+			edit(t, head, "manifests/apps.yaml", "spec: {containers: [{name: c, image: c, ports: [{containerPort: 9000}]}]}", "spec: {hostNetwork: true, containers: [{name: c, image: c, ports: [{containerPort: 9000}]}]}")
+			edit(t, head, "intents/stall.yaml", "  expect:\n  - {from: job, to: db, port: 5432, verdict: deny}\n", "")
+		}, `pass
+departed outside -> stall/job TCP 9000: stall/job is gone [] []
+departed stall/job -> outside TCP 443: stall/job is gone [] []
+departed stall/api,stall/db,stall/job,stall/web -> stall/job TCP 9000: stall/job is gone [] []
+departed stall/job -> stall/web TCP 80: stall/job is gone [] []
+also an expectation was removed: stall: job -> db:5432: deny
+also stall/job moved to the host network, where no policy closes it
 `},
 		{"rejected", func(t *testing.T, head string) {
 			edit(t, head, "intents/stall.yaml", "web may reach api.", "wbe may reach api.")

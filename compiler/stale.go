@@ -10,6 +10,7 @@ import (
 	"github.com/kubeteus/kubeteus/compiler/diag"
 	"github.com/kubeteus/kubeteus/compiler/emit"
 	"github.com/kubeteus/kubeteus/compiler/reach"
+	"github.com/kubeteus/kubeteus/compiler/report"
 )
 
 // Outdated is the finding that what lies on disk is not what the intents say, for
@@ -43,7 +44,11 @@ func (r *Result) Outdated() diag.List {
 // or blocks against what the intents say. It is empty where only the text differs,
 // and is of use where Stale: two branches that were each up to date can make an
 // overlay that is not.
-func (r *Result) Strays(o Options) ([]string, error) {
+func (r *Result) Strays(o Options) ([]string, error) { return r.strays(o, nil) }
+
+// strays leaves out what a difference says anyhow: where the overlay on disk is the
+// base's, everything that the head changes is wrong on disk.
+func (r *Result) strays(o Options, said *report.ReachabilityChange) ([]string, error) {
 	if r.after == nil {
 		return nil, nil
 	}
@@ -54,17 +59,28 @@ func (r *Result) Strays(o Options) ([]string, error) {
 	changes := compare.States(
 		compare.State{Inventory: r.Inventory, Engine: reach.New(r.Inventory, slices.Concat(r.before, disk.Policies), reach.Options{})},
 		compare.State{Inventory: r.Inventory, Engine: r.after, Program: r.Program})
-	var out []string
-	for _, kind := range []struct {
-		groups []compare.Group
-		words  string
-	}{
-		{changes.Groups[compare.Lost], "passes on disk, and should be blocked"},
-		{changes.Groups[compare.Gained], "is blocked on disk, and should pass"},
-	} {
-		for _, g := range kind.groups {
-			out = append(out, fmt.Sprintf("%s -> %s on %s %s: %s", strings.Join(g.From, ", "), strings.Join(g.To, ", "), g.Ports, kind.words, g.Cause.Why))
+	line := func(from, to []string, ports, words string) string {
+		return fmt.Sprintf("%s -> %s on %s %s", strings.Join(from, ", "), strings.Join(to, ", "), ports, words)
+	}
+	const passes, blocked = "passes on disk, and should be blocked", "is blocked on disk, and should pass"
+	known := map[string]bool{}
+	if said != nil {
+		for _, f := range said.Lost {
+			known[line(f.From, f.To, f.Ports, passes)] = true
+		}
+		for _, f := range said.Gained {
+			known[line(f.From, f.To, f.Ports, blocked)] = true
 		}
 	}
+	var out []string
+	add := func(groups []compare.Group, words string) {
+		for _, g := range groups {
+			if l := line(g.From, g.To, g.Ports, words); !known[l] {
+				out = append(out, l+": "+g.Cause.Why)
+			}
+		}
+	}
+	add(changes.Groups[compare.Lost], passes)
+	add(changes.Groups[compare.Gained], blocked)
 	return out, nil
 }

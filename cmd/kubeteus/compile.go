@@ -68,6 +68,9 @@ func compile(c *cli.Context, locked, write bool) error {
 		return err
 	}
 	defer p.Close()
+	if err := p.bind(c); err != nil {
+		return err
+	}
 	synced, err := p.rendered(c)
 	if err != nil {
 		return err

@@ -109,15 +109,21 @@ func (p *project) sources(c *cli.Context) error {
 			return err
 		}
 	}
-	if rev := c.String("base"); rev != "" {
-		if c.IsSet("guardrails") {
-			return misused("leave --guardrails out: --base says where they come from", "--guardrails and --base contradict each other")
-		}
-		if p.opts.Base, err = base(p.dir, rev); err != nil {
-			return err
-		}
-	}
 	return p.output(c.String("out"))
+}
+
+// bind takes what a pull request does not choose from --base.
+func (p *project) bind(c *cli.Context) error {
+	rev := c.String("base")
+	if rev == "" {
+		return nil
+	}
+	if c.IsSet("guardrails") {
+		return misused("leave --guardrails out: --base says where they come from", "--guardrails and --base contradict each other")
+	}
+	var err error
+	p.opts.Base, err = base(p.dir, rev)
+	return err
 }
 
 // base is the project's tree in a revision. A project that the revision does not

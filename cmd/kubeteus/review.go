@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/kubeteus/kubeteus/cmd/kubeteus/internal/forge"
+	"github.com/kubeteus/kubeteus/cmd/kubeteus/internal/gitfs"
 	"github.com/kubeteus/kubeteus/compiler"
 	"github.com/kubeteus/kubeteus/compiler/report"
 )
@@ -28,6 +30,7 @@ func reviewCommand() *cli.Command {
 		Flags: slices.Concat(projectFlags(), modelFlags(), []cli.Flag{
 			&cli.BoolFlag{Name: "locked", Usage: "forbid reading: an intent that is not in the lock is an error"},
 			&cli.StringFlag{Name: "base", Usage: "compare with this `REV`, and take guardrails and the model from it (default: what the event says, else the merge base with the default branch)"},
+			&cli.StringFlag{Name: "trusted", Usage: "take guardrails, clusters and the model's settings from this `REV` instead (the tip of the base branch, where --base is older)"},
 			&cli.StringFlag{Name: "reports", Usage: "write report.json, report.md, report.html, kubeteus.sarif, and kubeteus.patch where the overlay is stale, into `DIR`"},
 			&cli.StringFlag{Name: "fail-on", Value: "error", Usage: "error, warning or widening: exit 3 on that and on what comes before it; or never"},
 			&cli.StringFlag{Name: "comment", Value: "auto", Usage: "auto: where there is a pull request and a token that may; always: fail otherwise; never"},
@@ -107,6 +110,9 @@ func first(errs ...error) error {
 func reviewed(c *cli.Context, p *project, event forge.Event) (*report.Difference, *compiler.Result, error) {
 	rev := c.String("base")
 	bound := rev != "" || slices.Contains([]string{"pull_request", "pull_request_target", "merge_group"}, event.Name)
+	if bound && p.linked() {
+		return nil, nil, misused("name the folder that it leads to", "the project is reached through a symbolic link, which a pull request can lead elsewhere")
+	}
 	if rev == "" {
 		rev = event.Base
 	}
@@ -114,17 +120,54 @@ func reviewed(c *cli.Context, p *project, event forge.Event) (*report.Difference
 	if err != nil {
 		return nil, nil, err
 	}
+	if base.revision.Name == base.revision.Commit && event.BaseBranch != "" {
+		base.revision.Name = event.BaseBranch
+	}
 	if bound {
 		p.opts.Base = base.opts.Project // nil where the base does not have the project
+		if err := p.trust(c.String("trusted")); err != nil {
+			return nil, nil, err
+		}
 	}
 	d, r, err := compareProject(c, p, base)
 	if d == nil {
 		return nil, nil, err
 	}
 	if bound && p.opts.Base == nil {
-		d.Notes = append(d.Notes, "the base does not have this project: guardrails and settings are the pull request's own")
+		d.Also = append(d.Also, "the base does not have this project: guardrails and settings are the pull request's own")
 	}
 	return d, r, errors.Join(err, diagnostics(c, p, r))
+}
+
+// trust takes what a pull request does not choose from a revision other than the
+// one that it is compared with: a branch that left its base long ago is compared
+// with where it did, and held against what the base is now. One that has no such
+// project any more leaves it at the other.
+func (p *project) trust(rev string) error {
+	if rev == "" {
+		return nil
+	}
+	if _, err := gitfs.Commit(p.dir, rev); err != nil {
+		return gitMisuse(err, "--trusted")
+	}
+	tree, err := gitfs.Open(p.dir, rev)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return gitMisuse(err, "--trusted")
+	}
+	p.opts.Base = tree
+	return nil
+}
+
+// linked says whether the project's folder is reached through a symbolic link of
+// its repository.
+func (p *project) linked() bool {
+	top, real := repositoryRoot(p.dir), resolved(p.dir)
+	inside, _ := within(top, p.dir)
+	there, ok := within(resolved(top), real)
+	return top != "" && (!ok || inside != there)
 }
 
 // publish writes everything but the comment.
@@ -162,7 +205,7 @@ func publish(c *cli.Context, p *project, d *report.Difference, r *compiler.Resul
 // verdict is how the review ends.
 func verdict(c *cli.Context, d *report.Difference, r *compiler.Result) error {
 	level := slices.Index(failures, c.String("fail-on"))
-	widened := d.Reachability != nil && len(d.Reachability.Gained) > 0
+	widened := d.Reachability != nil && (len(d.Reachability.Gained) > 0 || slices.ContainsFunc(d.Reachability.Arrived, func(f report.FlowChange) bool { return len(f.Intents) > 0 }))
 	switch {
 	case level == 0:
 		return nil
@@ -266,7 +309,8 @@ func posted(c *cli.Context, event forge.Event, d *report.Difference, untrusted b
 	}
 	id, _ := strconv.ParseInt(os.Getenv("GITHUB_RUN_ID"), 10, 64)
 	attempt, _ := strconv.Atoi(os.Getenv("GITHUB_RUN_ATTEMPT"))
-	project := cmp.Or(strings.Trim(d.Folder+"/"+d.Project, "./"), "project")
+	// The folder and not the name, which the pull request can change.
+	project := cmp.Or(d.Folder, ".")
 	if untrusted {
 		// Which project it is about is the stranger's word. It has a comment of its
 		// own, and never takes the place of one that was made from reviewed code.

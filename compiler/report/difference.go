@@ -29,6 +29,13 @@ type Difference struct {
 	Reachability *ReachabilityChange `json:"reachability,omitempty"`
 	// Cut are the declared connections that pass at the base and not at the head.
 	Cut []Connection `json:"cut"`
+	// Also is what else differs, a sentence each, and bears on who reaches whom or on
+	// what is checked: an expectation or a guardrail that is gone, settings, a policy
+	// that is not read, a workload on the host network.
+	Also []string `json:"also"`
+	// OnDisk are flows that the overlay as it lies on disk gets wrong, a sentence
+	// each; of a stale one only.
+	OnDisk []string `json:"on_disk"`
 	// Notes say what could not be compared, and what was compared instead.
 	Notes []string `json:"notes"`
 	// Head is the whole report of the head.
@@ -263,7 +270,7 @@ func (d *Difference) Empty() bool {
 	}
 	r := d.Reachability
 	still := r == nil || len(r.Gained)+len(r.Lost)+len(r.Arrived)+len(r.Departed) == 0
-	return len(d.Intents)+len(d.Policies)+len(d.Cut) == 0 && still
+	return len(d.Intents)+len(d.Policies)+len(d.Cut)+len(d.Also) == 0 && still
 }
 
 // Questions are the findings of the head that only a person can answer: two

@@ -49,7 +49,7 @@ func (d *Difference) filled() *Difference {
 	for i := range out.Cut {
 		out.Cut[i].Intents = list(out.Cut[i].Intents)
 	}
-	out.Notes = list(d.Notes)
+	out.Notes, out.Also, out.OnDisk = list(d.Notes), list(d.Also), list(d.OnDisk)
 	if d.Reachability != nil {
 		r := *d.Reachability
 		for _, flows := range r.lists() {

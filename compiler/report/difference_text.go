@@ -14,10 +14,12 @@ import (
 func DiffText(w io.Writer, d *Difference, o Options) error {
 	t := &diffText{text: &text{Options: o, painter: painter(o.Color), r: d.Head}, d: d, cast: newCast(d)}
 	t.verdict()
+	t.sentences("On disk, against what the intents say", t.d.OnDisk)
 	t.questions()
 	t.readings()
 	t.reachability()
 	t.cuts()
+	t.sentences("What else differs", t.d.Also)
 	t.intents()
 	t.policies()
 	t.notes()
@@ -63,6 +65,17 @@ func (t *diffText) verdict() {
 }
 
 // questions are findings that only a person can answer.
+// sentences are a list of those.
+func (t *diffText) sentences(heading string, list []string) {
+	if len(list) == 0 {
+		return
+	}
+	t.heading(heading, fmt.Sprint(len(list)))
+	for _, s := range list {
+		t.hang("  - ", 4, "", flat(s))
+	}
+}
+
 func (t *diffText) questions() {
 	q := t.d.Questions()
 	if len(q) == 0 {

@@ -19,7 +19,7 @@ type changesView struct {
 	Cut                             []cutView
 	Workloads                       int
 	New, Gone                       []string
-	Notes                           []string
+	Also, OnDisk, Notes             []string
 }
 
 // flowsView is a list of flows of one kind.
@@ -65,7 +65,7 @@ func (v *pageViewer) changes() *changesView {
 		return nil
 	}
 	d := v.d
-	out := &changesView{Notes: d.Notes}
+	out := &changesView{Notes: d.Notes, Also: d.Also, OnDisk: d.OnDisk}
 	for _, c := range d.Intents {
 		if c.Kind == Relocked || c.Kind == Reread {
 			out.Loud = append(out.Loud, v.intentChange(c))
@@ -87,7 +87,7 @@ func (v *pageViewer) changes() *changesView {
 	out.Arrived = v.flows("arrived", "Arrived: passes, and an end is new", "", r.Pairs.Arrived, r.Arrived)
 	out.Departed = v.flows("departed", "Departed: passed, and an end is gone", "", r.Pairs.Departed, r.Departed)
 	out.Unknown = d.Unknown()
-	out.Count = len(d.Intents) + len(d.Policies) + len(d.Cut) + len(r.Gained) + len(r.Lost) + len(r.Arrived) + len(r.Departed)
+	out.Count = len(d.Also) + len(d.Intents) + len(d.Policies) + len(d.Cut) + len(r.Gained) + len(r.Lost) + len(r.Arrived) + len(r.Departed)
 	return out
 }
 

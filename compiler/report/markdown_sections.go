@@ -20,13 +20,14 @@ func (m *markdown) sections() []*mdSection {
 			}
 		}
 	}
-	add(m.questions(), m.errors())
+	add(m.sentences(mdErrors, "what is wrong on disk", "#### ⚠️ On disk, against what the intents say", m.d.OnDisk), m.questions(), m.errors())
 	add(m.readings()...)
 	if m.plain() {
 		add(m.reachability(inForce(m.d.Head))...)
 	} else {
 		add(m.reachability(m.d.Reachability)...)
 	}
+	add(m.sentences(mdErrors, "what else differs", "#### What else differs", m.d.Also))
 	add(m.intents()...)
 	add(m.otherIntents(), m.graph())
 	add(m.policies()...)
@@ -82,6 +83,8 @@ func (m *markdown) matters() string {
 		add(d.Head.Summary.Policies, "policy", "policies")
 	case d.Empty():
 		out = append(out, "nothing changes")
+	case r != nil && len(d.Also) > 0 && len(d.Intents)+len(d.Policies)+r.Pairs.Gained+r.Pairs.Lost == 0:
+		add(len(d.Also), "thing beside the policies changes", "things beside the policies change")
 	case r != nil:
 		add(r.Pairs.Gained, "pair gains access"+fromOutside(r.Gained), "pairs gain access"+fromOutside(r.Gained))
 		add(r.Pairs.Lost, "pair loses it", "pairs lose it")
@@ -297,6 +300,18 @@ func (m *markdown) findings(severity diag.Severity, weight mdWeight, word string
 		return nil
 	}
 	return mdDetails(weight, "the "+word+"s", word, plural(len(rows), word), rows)
+}
+
+// sentences are a list of those.
+func (m *markdown) sentences(weight mdWeight, name, head string, list []string) *mdSection {
+	var rows []string
+	for _, s := range list {
+		rows = append(rows, "- "+mdText(s, mdMessage)+"\n")
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return &mdSection{weight: weight, name: name, row: "line", head: head + "\n\n", rows: rows}
 }
 
 // notes say what was taken for granted and what could not be compared.

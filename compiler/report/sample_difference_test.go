@@ -60,6 +60,7 @@ func recordDifference() *Difference {
 		Cut: []Connection{{From: "boutique/frontend", To: "boutique/redis-cart", Ports: "TCP 6379", Quote: "env REDIS_ADDR=redis-cart:6379",
 			Pos: diag.Position{File: "manifests/frontend.yaml", Line: 41, Column: 18}, Intents: []string{"boutique/" + head.Intents[0].Name}}},
 	}
+	d.Also = []string{"an expectation was removed: boutique: world -> redis-cart:6379: deny"}
 	d.Summarize()
 	return d
 }
@@ -85,7 +86,8 @@ func recordRejected() *Difference {
 func recordStale() *Difference {
 	d := recordDifference()
 	d.Verdict = Stale
-	d.Intents, d.Cut = d.Intents[1:2], nil
+	d.Intents, d.Cut, d.Also = d.Intents[1:2], nil, nil
+	d.OnDisk = []string{"boutique/zipkin -> boutique/frontend on TCP 8080 passes on disk, and should be blocked: closed by boutique/shoppers"}
 	d.Policies = d.Policies[:1]
 	d.Reachability = &ReachabilityChange{Workloads: 13, Gained: d.Reachability.Gained[1:], Pairs: PairCounts{Gained: 1}}
 	d.Summarize()
@@ -95,7 +97,7 @@ func recordStale() *Difference {
 // recordSame is a pull request that changes nothing here.
 func recordSame() *Difference {
 	d := recordDifference()
-	d.Intents, d.Cut, d.Policies, d.Notes = nil, nil, nil, nil
+	d.Intents, d.Cut, d.Policies, d.Also, d.Notes = nil, nil, nil, nil, nil
 	d.Reachability = &ReachabilityChange{Workloads: 13}
 	d.Summarize()
 	return d
@@ -104,7 +106,7 @@ func recordSame() *Difference {
 // recordNew is the first pull request with intents.
 func recordNew() *Difference {
 	d := recordDifference()
-	d.New, d.Intents, d.Policies, d.Cut = true, nil, d.Policies[1:2], nil
+	d.New, d.Intents, d.Policies, d.Cut, d.Also = true, nil, d.Policies[1:2], nil, nil
 	for _, i := range d.Head.Intents {
 		d.Intents = append(d.Intents, IntentChange{Set: i.Set, Name: i.Name, Kind: IntentArrive, After: side(i)})
 	}
