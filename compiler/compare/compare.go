@@ -3,8 +3,11 @@
 //
 // A state is an inventory with the policies over it. The two need not have the
 // same workloads: flows with an end that only one of them has are told apart from
-// those that a policy, a label or a port lets pass or blocks. The package decides
-// no flow: package reach does. It reads no files and words no report.
+// those that a policy, a label or a port lets pass or blocks. Besides the workloads
+// and outside, what policies that differ name is looked at: ranges of addresses, pods
+// that nobody declared, and ports. Only numbers of other protocols than TCP that no
+// policy names, and the inside of a range of ports, are not. The package decides no
+// flow: package reach does. It reads no files and words no report.
 package compare
 
 import (

@@ -159,9 +159,11 @@ func (d *Difference) policyCounts() string {
 	return counts(s.PoliciesAdded, "added", s.PoliciesChanged, "changed", s.PoliciesRemoved, "removed", s.PoliciesComments, "in comments only")
 }
 
-// ReachabilityChange is who reaches whom at one side and not at the other.
-// Every workload of either side is looked at, and outside, on the ports that
-// the destination declares at either side.
+// ReachabilityChange is who reaches whom at one side and not at the other. Every
+// workload of either side is looked at, and outside, on the ports that the
+// destination declares at either side; and what policies that differ name beyond
+// that: ranges of addresses, pods and namespaces that nobody declared, ports, and
+// one port that stands for every other.
 type ReachabilityChange struct {
 	// Workloads counts those looked at.
 	Workloads int `json:"workloads"`
@@ -199,7 +201,7 @@ type PairCounts struct {
 type FlowChange struct {
 	From  []string `json:"from"`
 	To    []string `json:"to"`
-	Ports string   `json:"ports"` // "TCP 80, 443", or AnyPort
+	Ports string   `json:"ports"` // "TCP 80, 443", "TCP 80 and every other", AnyPort
 	// Why is the cause in plain words: "boutique/cart-from-shop allows it".
 	Why string `json:"why"`
 	// Intents, set/name, and Policies, as paths in the overlay or as kind
