@@ -29,11 +29,31 @@ output() { printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"; }
 # shellcheck disable=SC2034 # for the script that calls it
 if command -v sha256sum >/dev/null; then sha256=(sha256sum); else sha256=(shasum -a 256); fi
 
-# enter goes to the folder that the action was told to work in.
+# enter goes to the folder that the action was told to work in. That folder and
+# the one of the intents have to be there under the names that the workflow gives:
+# a pull request that put a symbolic link in place of one of them would choose
+# a folder that its base does not have, and with it no guardrails but its own.
 enter() {
-  cd -- "$GITHUB_WORKSPACE" || fail "there is no workspace: check the repository out first"
-  cd -- "${WORKING_DIRECTORY:-.}" 2>/dev/null || fail "working-directory: there is no folder ${WORKING_DIRECTORY}" 2
+  cd -P -- "$GITHUB_WORKSPACE" || fail "there is no workspace: check the repository out first"
+  cd -- "$(inside "${WORKING_DIRECTORY:-.}")" 2>/dev/null || fail "working-directory: there is no folder ${WORKING_DIRECTORY}" 2
+  [ "$PWD" = "$(pwd -P)" ] ||
+    fail "working-directory: $WORKING_DIRECTORY is reached through a symbolic link, which a pull request can point elsewhere: name the folder itself" 2
   git rev-parse --git-dir >/dev/null 2>&1 || fail "$PWD is in no git repository: check it out with actions/checkout first"
+  local at file=''
+  at=$(inside "${INTENTS:-.}")
+  if [ -f "$at" ]; then file=$at at=$(dirname -- "$at"); fi
+  if [ -d "$at" ] && { [ -L "$file" ] || ! (cd -- "$at" && [ "$PWD" = "$(pwd -P)" ]); }; then
+    fail "intents: $INTENTS is reached through a symbolic link, which a pull request can point elsewhere: name the folder itself" 2
+  fi
+}
+
+# inside is a path of an input, from the workspace on where it is given in full:
+# a link above the workspace is the machine's own.
+inside() {
+  case $1 in
+  "$GITHUB_WORKSPACE" | "$GITHUB_WORKSPACE"/*) printf '%s' "$(cd -P -- "$GITHUB_WORKSPACE" && pwd)${1#"$GITHUB_WORKSPACE"}" ;;
+  *) printf '%s' "$1" ;;
+  esac
 }
 
 # git_settings holds for every git that the scripts start. Hooks are off, since a
@@ -71,12 +91,21 @@ parents_of_head() {
 }
 
 # is_pull_merge says whether the checkout is the merge that GitHub makes of
-# a pull request and its base: its second parent is the pull request's head.
+# a pull request and its base: the commit that the event runs for, whose second
+# parent is the pull request's head. Anybody can push a commit with that parent,
+# and any other parent before it, but GITHUB_SHA is the server's word. Where the
+# history is there, the first parent also has the base that the event names.
 is_pull_merge() {
-  local parents
+  local parents first code=0
+  is_commit "${PULL_HEAD:-}" && [ "$(git rev-parse HEAD)" = "${GITHUB_SHA:-}" ] || return 1
   parents=$(parents_of_head)
-  is_commit "${PULL_HEAD:-}" && [ "$(printf '%s\n' "$parents" | wc -l)" -eq 2 ] &&
-    [ "$(printf '%s\n' "$parents" | tail -n 1)" = "$PULL_HEAD" ]
+  first=${parents%%$'\n'*}
+  [ "$parents" = "$first"$'\n'"$PULL_HEAD" ] || return 1
+  if is_commit "${EVENT_BASE:-}" && [ "$(git rev-parse --is-shallow-repository)" = false ]; then
+    # 1 is no; more than that, as where the event's base is gone, is no answer.
+    git merge-base --is-ancestor "$EVENT_BASE" "$first" 2>/dev/null || code=$?
+  fi
+  [ "$code" -ne 1 ]
 }
 
 # project finds the project as kubeteus does (openProject in cmd/kubeteus): project_dir is its folder,

@@ -39,17 +39,19 @@ review() {
 # again renders the reports of another run, which come in an artifact and were
 # written by whoever wrote that run's code: one report.json, or a folder with
 # folders that hold one each. kubeteus decodes them strictly, and takes the pull
-# request from the event, never from them.
+# request from the event, never from them. A stranger says how many there are, and
+# shall not cover the pull request with comments.
 again() {
-  local file found='' code=0
+  local file found=0 most=16 code=0
   cd -- "$GITHUB_WORKSPACE"
   for file in "$REPORT" "$REPORT"/report.json "$REPORT"/*/report.json; do
     if [ -f "$file" ] && [ ! -L "$file" ]; then
-      found=yes
-      review --report="$file" --comment=always || code=$?
+      found=$((found + 1))
+      [ "$found" -gt "$most" ] || review --report="$file" --comment=always || code=$?
     fi
   done
-  [ -n "$found" ] || fail "report: there is no report.json in $REPORT"
+  [ "$found" -gt 0 ] || fail "report: there is no report.json in $REPORT"
+  [ "$found" -le "$most" ] || notice "report: $found reports in $REPORT, and $most at most are posted: the last $((found - most)) are not"
   exit "$code"
 }
 
@@ -65,6 +67,7 @@ flags
 reports=$(mktemp -d "$RUNNER_TEMP/kubeteus-reports.XXXXXX")
 args=("--reports=$reports" "--fail-on=$FAIL_ON")
 if [ -n "${BASE:-}" ]; then args+=("--base=$BASE"); fi
+if [ -n "${TRUSTED:-}" ]; then args+=("--trusted=$TRUSTED"); fi
 if [ "$COMMENT" = true ]; then args+=(--comment=auto); else args+=(--comment=never); fi
 if [ "$ANNOTATIONS" = true ]; then args+=(--annotations); fi
 if [ "$LOCKED" = true ]; then args+=(--locked); fi

@@ -41,13 +41,30 @@ tip() {
     fail "the checkout, $head, is not the tip of $branch, $tip: the run for that commit writes; or give actions/checkout  ref: \${{ github.head_ref || github.ref_name }}"
 }
 
+# has says whether a commit has the project's folder, and so something that the
+# branch is held against. One that cannot be read is no commit without it.
+has() {
+  local folder entry
+  folder=$(git -C "$project_dir" rev-parse --show-prefix)
+  folder=${folder%/}
+  [ -n "$folder" ] || return 0
+  entry=$(git --literal-pathspecs ls-tree --full-tree "$1" -- "$folder") || fail "the base $1 cannot be read"
+  [ -n "$entry" ]
+}
+
 # compile leaves the overlay's folder in overlay, or nothing if it was rejected.
 compile() {
   local report mute code=0
   flags
-  # A project that the base does not have has nothing there to be held against.
-  if [ -n "${BASE:-}" ] && git -C "$project_dir" rev-parse --verify --quiet "$BASE:./" >/dev/null; then
-    flags+=("--base=$BASE")
+  if [ -n "${TRUSTED:-}" ]; then
+    # As the review does: the base's tip, or where the branch left it.
+    if has "$TRUSTED"; then
+      flags+=("--base=$TRUSTED")
+    elif has "$BASE"; then
+      flags+=("--base=$BASE")
+    else
+      notice "the base does not have this project: guardrails and settings are the pull request's own"
+    fi
   fi
   if [ "$LOCKED" = true ]; then flags+=(--locked); fi
   report=$(mktemp "$RUNNER_TEMP/kubeteus-compiled.XXXXXX")
