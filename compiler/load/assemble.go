@@ -142,7 +142,7 @@ func (l *loader) dns(inv *inventory.Inventory) {
 	default:
 		l.diags = append(l.diags, diag.Notef(diag.InventoryAssumed, diag.Position{},
 			"no inventory: the target is kubernetes, and cluster DNS is taken to be %s", place).
-			Hint("commit an inventory.yaml: kubectl get namespaces,nodes,services,deployments,daemonsets,statefulsets,networkpolicies -A -o yaml > inventory.yaml"))
+			Hint("commit an inventory.yaml: kubectl get namespaces,deployments,statefulsets,daemonsets,services,ingresses,networkpolicies,nodes,servicecidrs -A -o yaml > inventory.yaml"))
 	}
 }
 
