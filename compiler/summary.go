@@ -77,10 +77,20 @@ func (r *Result) policies(out *report.Report) map[string][]string {
 		out.Policies = append(out.Policies, p)
 	}
 	for _, c := range r.Changes {
+		if path.Dir(c.Path) == "." { // policies lie in a folder of their namespace
+			out.Files = append(out.Files, report.File{Path: path.Join(r.Overlay, c.Path), Change: report.Change(c.Kind)})
+		}
 		if c.Kind == emit.Removed && path.Dir(c.Path) != "." {
 			name := strings.TrimSuffix(path.Base(c.Path), ".yaml")
 			out.Policies = append(out.Policies, report.Policy{Path: c.Path, Kind: "NetworkPolicy", Namespace: path.Dir(c.Path), Name: name, Change: report.Removed})
 		}
+	}
+	if r.LockChange != "" {
+		change := report.Changed
+		if len(r.lockBytes) == 0 {
+			change = report.Added
+		}
+		out.Files = append(out.Files, report.File{Path: r.LockPath, Change: change})
 	}
 	return carried
 }

@@ -119,7 +119,7 @@ func compile(c *cli.Context, locked, write bool) error {
 	case result.Unasked():
 		return exit{code: exitFailed, err: errors.New("the model could not be asked about every statement; nothing was written"), hint: a.resume()}
 	case !result.Clean:
-		return exit{code: exitRejected, err: rejected(result), hint: perhaps(a, locked, result)}
+		return exit{code: exitRejected, err: rejected(c, result), hint: perhaps(a, locked, result)}
 	case !write && result.Stale():
 		return outdated(c, p, result)
 	}
@@ -161,12 +161,17 @@ func perhaps(a *asker, locked bool, r *compiler.Result) string {
 	return "say it in other words, or let a model read what the embedded reader does not: --model NAME"
 }
 
-func rejected(r *compiler.Result) error {
-	n := r.Errors()
-	if n == 1 {
-		return errors.New("1 error; nothing was written")
+func rejected(c *cli.Context, r *compiler.Result) error {
+	return errors.New(countable(r.Errors(), "error", "errors") + unwritten(c.Command.Name))
+}
+
+// unwritten ends the words of a run that stopped: a command that never writes has
+// no need to say that it did not.
+func unwritten(command string) string {
+	if slices.Contains([]string{"check", "diff", "review", "explain", "lock", "schema", "version"}, command) {
+		return ""
 	}
-	return fmt.Errorf("%d errors; nothing was written", n)
+	return "; nothing was written"
 }
 
 // show prints diagnostics on stderr and the report on stdout. That the overlay is

@@ -81,7 +81,7 @@ func diff(c *cli.Context) error {
 	case err != nil:
 		return err
 	case d.Verdict == report.Rejected:
-		return exit{code: exitRejected, err: rejected(r)}
+		return exit{code: exitRejected, err: rejected(c, r)}
 	case c.Bool("exit-code") && !d.Empty():
 		return exit{code: exitRejected}
 	}

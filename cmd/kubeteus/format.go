@@ -52,7 +52,7 @@ func writeText(w io.Writer, p *project, result *compiler.Result) error {
 	if !result.Clean && len(r.Intents) == 0 {
 		return nil
 	}
-	return report.Text(w, r, report.Options{Color: colours(w), File: p.display})
+	return report.Text(w, r, report.Options{Color: colours(w), File: p.display, ReadOnly: p.opts.Disk.Root == nil})
 }
 
 // inRepository turns a position's file into a path relative to the root of the

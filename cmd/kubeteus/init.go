@@ -256,6 +256,25 @@ func (s *setup) gitops(context.Context) error {
 	return nil
 }
 
+// show is a file of the project's folder as people in the working folder name it:
+// inside of one repository always relative, since the workflow lies at its top,
+// however far up that is.
+func (s *setup) show(file string) string {
+	shown := s.p.display(file)
+	wd, err := os.Getwd()
+	if err != nil || !filepath.IsAbs(shown) {
+		return shown
+	}
+	wd = resolved(wd)
+	if _, inside := within(s.place.Top, wd); !inside {
+		return shown
+	}
+	if rel, err := filepath.Rel(wd, filepath.Join(s.p.dir, filepath.FromSlash(file))); err == nil {
+		return rel
+	}
+	return shown
+}
+
 // write writes all files, or prints them, and says what is next.
 func (s *setup) write(context.Context) error {
 	out := s.c.App.Writer
@@ -270,7 +289,7 @@ func (s *setup) write(context.Context) error {
 		return exit{code: exitFailed, err: fmt.Errorf("%w; nothing was written", err), hint: "init writes inside of the repository alone, and follows no link that leads out"}
 	}
 	for _, f := range s.files {
-		fmt.Fprintf(out, "%s  %s\n", verb, report.Escape(s.p.display(f.Path)))
+		fmt.Fprintf(out, "%s  %s\n", verb, report.Escape(s.show(f.Path)))
 		if !s.c.Bool("dry-run") {
 			continue
 		}
@@ -279,7 +298,7 @@ func (s *setup) write(context.Context) error {
 		}
 	}
 	for _, k := range s.kept {
-		fmt.Fprintf(out, "kept   %s\n", report.Escape(s.p.display(k)))
+		fmt.Fprintf(out, "kept   %s\n", report.Escape(s.show(k)))
 	}
 	if len(files) == 0 {
 		fmt.Fprintln(out, "nothing to write: all of it is there")

@@ -96,9 +96,9 @@ func (a *asker) limit(c *cli.Context) (context.Context, context.CancelFunc) {
 func (a *asker) ended(c *cli.Context, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):
-		return exit{code: exitFailed, err: errInterrupted, hint: a.resume()}
+		return exit{code: exitFailed, err: interrupted(c.Command.Name), hint: a.resume()}
 	case errors.Is(err, context.DeadlineExceeded):
-		return exit{code: exitFailed, err: fmt.Errorf("the run took longer than --time-limit %s; nothing was written", c.Duration("time-limit")), hint: a.resume()}
+		return exit{code: exitFailed, err: fmt.Errorf("the run took longer than --time-limit %s%s", c.Duration("time-limit"), unwritten(c.Command.Name)), hint: a.resume()}
 	}
 	return nil
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -13,6 +15,7 @@ import (
 	"github.com/kubeteus/kubeteus/cmd/kubeteus/internal/gitfs"
 	"github.com/kubeteus/kubeteus/compiler"
 	"github.com/kubeteus/kubeteus/compiler/load"
+	"github.com/kubeteus/kubeteus/compiler/report"
 )
 
 // project is a project's folder as the command line names it, and the open
@@ -52,7 +55,7 @@ func openProject(c *cli.Context, arg string) (*project, error) {
 	}
 	info, err := os.Stat(abs)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, misused("give the folder that holds the intent sets: kubeteus compile ./intents", "%s does not exist", arg)
+		return nil, misused("give the folder that holds the intent sets: "+example(c, "intents"), "%s does not exist", arg)
 	}
 	if err != nil {
 		return nil, err
@@ -68,7 +71,7 @@ func openProject(c *cli.Context, arg string) (*project, error) {
 	if held, err := os.Stat(filepath.Join(abs, "intents")); err == nil && held.IsDir() {
 		p.dir, inside = abs, "intents"
 	} else if arg == "." && inside != "intents" {
-		return nil, misused("run it where intents/ lies, or give the folder: kubeteus compile ./intents", "there is no intents folder here")
+		return nil, misused(elsewhere(c, abs), "there is no intents folder here")
 	}
 	root, err := p.open(p.dir)
 	if err != nil {
@@ -80,6 +83,68 @@ func openProject(c *cli.Context, arg string) (*project, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// example is the command that was run, with a folder. Only a folder that is written
+// as one is told from a revision.
+func example(c *cli.Context, folder string) string {
+	before := ""
+	if c.Command.Name == "explain" {
+		before = "FROM TO "
+	}
+	return "kubeteus " + c.Command.Name + " " + before + "./" + report.Escape(folder)
+}
+
+// elsewhere says how to name a project from a folder that is none, and which there
+// are below it.
+func elsewhere(c *cli.Context, dir string) string {
+	const named = 5
+	found := projectsBelow(dir)
+	if len(found) == 0 {
+		return "run it where intents/ lies, or give the folder: " + example(c, "intents")
+	}
+	hint := "give the folder of a project: " + example(c, found[0])
+	if len(found) == 1 {
+		return hint
+	}
+	var names []string
+	for _, f := range found[:min(named, len(found))] {
+		names = append(names, report.Escape(f))
+	}
+	if len(found) > named {
+		names = append(names, "and more")
+	}
+	return hint + "; here are " + strings.Join(names, ", ")
+}
+
+// projectsBelow are the folders one or two down that hold intents, sorted. A folder
+// that cannot be read has none, and a large repository is not searched to its end.
+func projectsBelow(dir string) []string {
+	const most = 2000 // folders looked into
+	var found []string
+	looked := 0
+	var visit func(inside string, depth int)
+	visit = func(inside string, depth int) {
+		entries, err := os.ReadDir(filepath.Join(dir, filepath.FromSlash(inside)))
+		if err != nil {
+			return
+		}
+		for _, e := range entries {
+			if !e.IsDir() || strings.HasPrefix(e.Name(), ".") || looked == most {
+				continue
+			}
+			looked++
+			below := path.Join(inside, e.Name())
+			if held, err := os.Stat(filepath.Join(dir, filepath.FromSlash(below), "intents")); err == nil && held.IsDir() {
+				found = append(found, below)
+			} else if depth < 2 {
+				visit(below, depth+1)
+			}
+		}
+	}
+	visit("", 1)
+	slices.Sort(found)
+	return found
 }
 
 func (p *project) open(dir string) (*os.Root, error) {

@@ -88,6 +88,7 @@ func review(c *cli.Context) error {
 	if published := publish(c, p, d, r, err != nil); published != nil {
 		return published
 	}
+	fmt.Fprintln(c.App.Writer, inShort(d, err))
 	commented := comment(c, event, d, false)
 	if err != nil {
 		return err
@@ -202,6 +203,50 @@ func publish(c *cli.Context, p *project, d *report.Difference, r *compiler.Resul
 	return first(appendTo("GITHUB_STEP_SUMMARY", summary.Bytes()), outputs(out...))
 }
 
+// inShort is the review in one line. It begins with the verdict, so that a runner
+// never takes it for a command, whatever the base is called.
+func inShort(d *report.Difference, err error) string {
+	base := report.Escape(cmp.Or(d.Base.Name, d.Base.Commit))
+	switch {
+	case err != nil:
+		return "failed: " + report.Escape(err.Error())
+	case d.Verdict == report.Rejected:
+		return "rejected: " + countable(d.Head.Summary.Errors, "error", "errors")
+	}
+	s := d.Summary
+	var parts []string
+	add := func(n int, one, many string) {
+		if n > 0 {
+			parts = append(parts, countable(n, one, many))
+		}
+	}
+	add(len(d.Intents), "intent differs", "intents differ")
+	add(s.PoliciesAdded+s.PoliciesChanged+s.PoliciesRemoved, "policy differs", "policies differ")
+	if d.Reachability != nil {
+		add(d.Reachability.Pairs.Gained, "pair is gained", "pairs are gained")
+		add(d.Reachability.Pairs.Lost, "pair is lost", "pairs are lost")
+	}
+	against := "nothing differs from " + base
+	switch {
+	case len(parts) > 0:
+		against = "against " + base + " " + strings.Join(parts, ", ")
+	case !d.Empty():
+		against = "what differs from " + base + " is no intent, policy or pair"
+	}
+	if d.Verdict == report.Stale {
+		return "stale: the overlay is not what the intents say; " + against
+	}
+	return string(d.Verdict) + ": " + against
+}
+
+// countable is a number of things, or of one.
+func countable(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
 // verdict is how the review ends.
 func verdict(c *cli.Context, d *report.Difference, r *compiler.Result) error {
 	level := slices.Index(failures, c.String("fail-on"))
@@ -210,13 +255,13 @@ func verdict(c *cli.Context, d *report.Difference, r *compiler.Result) error {
 	case level == 0:
 		return nil
 	case d.Verdict == report.Rejected:
-		return exit{code: exitRejected, err: rejected(r)}
+		return exit{code: exitRejected, err: rejected(c, r)}
 	case d.Verdict == report.Stale:
 		return exit{code: exitRejected, err: errors.New("the overlay is not what the intents say"), hint: "run kubeteus compile and commit what it writes"}
 	case level >= 2 && d.Head.Summary.Warnings > 0:
-		return exit{code: exitRejected, err: fmt.Errorf("%d warnings, and --fail-on %s", d.Head.Summary.Warnings, c.String("fail-on"))}
+		return exit{code: exitRejected, err: fmt.Errorf("%s, and --fail-on %s", countable(d.Head.Summary.Warnings, "warning", "warnings"), c.String("fail-on"))}
 	case level >= 3 && widened:
-		return exit{code: exitRejected, err: fmt.Errorf("%d pairs are gained, and --fail-on widening", d.Reachability.Pairs.Gained)}
+		return exit{code: exitRejected, err: fmt.Errorf("%s gained, and --fail-on widening", countable(d.Reachability.Pairs.Gained, "pair is", "pairs are"))}
 	}
 	return nil
 }
@@ -229,7 +274,8 @@ func readEvent() (forge.Event, error) {
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return forge.Event{}, fmt.Errorf("GITHUB_EVENT_PATH: %w", err)
+		return forge.Event{}, exit{code: exitFailed, err: fmt.Errorf("GITHUB_EVENT_PATH: %w", err),
+			hint: "a workflow's runner writes that file; elsewhere unset GITHUB_EVENT_NAME and GITHUB_EVENT_PATH"}
 	}
 	defer f.Close()
 	event, err := forge.ReadEvent(f, name)
@@ -290,6 +336,9 @@ func comment(c *cli.Context, event forge.Event, d *report.Difference, untrusted 
 var optional = []forge.Class{forge.NoToken, forge.NotPull, forge.Closed, forge.Locked, forge.ReadOnly, forge.Permission}
 
 func posted(c *cli.Context, event forge.Event, d *report.Difference, untrusted bool) (string, error) {
+	if c.Int("pull") == 0 && event.Name == "" { // then no token would help
+		return "", &forge.Error{Class: forge.NotPull, Message: "no pull request is named", Hint: "give --repository OWNER/NAME and --pull NUMBER"}
+	}
 	token, err := forgeToken(c)
 	if err != nil {
 		return "", err
@@ -326,9 +375,6 @@ func pullOf(ctx context.Context, c *cli.Context, client *forge.Client, event for
 	if n := c.Int("pull"); n > 0 {
 		owner, repo, _ := strings.Cut(c.String("repository"), "/")
 		return forge.Pull{Owner: owner, Repo: repo, Number: n}, nil
-	}
-	if event.Name == "" {
-		return forge.Pull{}, &forge.Error{Class: forge.NotPull, Message: "no pull request is named", Hint: "give --repository OWNER/NAME and --pull NUMBER"}
 	}
 	return client.PullOf(ctx, event)
 }

@@ -41,7 +41,7 @@ func misused(hint, format string, args ...any) error {
 	return exit{exitMisused, fmt.Errorf(format, args...), hint}
 }
 
-var errInterrupted = errors.New("interrupted; nothing was written")
+func interrupted(command string) error { return errors.New("interrupted" + unwritten(command)) }
 
 // run is the program without its process: it returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	switch {
 	case errors.As(err, &e):
 	case ctx.Err() != nil:
-		e = exit{code: exitFailed, err: errInterrupted}
+		e = exit{code: exitFailed, err: interrupted(slices.Concat(args, []string{""})[0])}
 	default:
 		e = exit{code: exitFailed, err: err}
 	}

@@ -259,6 +259,11 @@ func (r *Report) validParts() error {
 			return fmt.Errorf("a policy that is %q", p.Change)
 		}
 	}
+	for _, f := range r.Files {
+		if !slices.Contains([]Change{Added, Changed, Removed}, f.Change) {
+			return fmt.Errorf("a file that is %q", f.Change)
+		}
+	}
 	if reach := r.Reachability; reach != nil {
 		flows := 0
 		for _, l := range [][]Class{reach.Before, reach.After, reach.Gained, reach.Lost} {

@@ -49,14 +49,11 @@ type intentChangeView struct {
 	AfterPlace  string
 }
 
-// pageKindWords say how an intent differs.
+// pageKindWords say how an intent differs, beside a badge that has the kind: where
+// that says it all, there are none.
 var pageKindWords = map[IntentKind]string{
-	Relocked:     "the statement is as it was; the lock records another reading",
-	Reread:       "the statement is as it was and reads differently, since what it depends on has changed",
-	Reworded:     "reworded",
-	Resettled:    "other settings",
-	IntentGone:   "removed",
-	IntentArrive: "added",
+	Relocked: "the statement is as it was; the lock records another reading",
+	Reread:   "the statement is as it was and reads differently, since what it depends on has changed",
 }
 
 // changes returns nil where there is no base.
@@ -103,11 +100,11 @@ func (v *pageViewer) intentChange(c IntentChange) intentChangeView {
 	out := intentChangeView{IntentChange: c, Words: pageKindWords[c.Kind], Link: v.intentLinks([]string{c.Set + "/" + c.Name})[0]}
 	switch {
 	case c.Kind == Reworded && c.SameReading:
-		out.Words = "reworded, and means the same"
+		out.Words = "means the same"
 	case c.Kind == Reworded && c.After != nil && len(c.After.ReadsAs) == 0:
-		out.Words = "reworded, and not understood"
+		out.Words = "is not understood"
 	case c.Kind == Reworded:
-		out.Words = "reworded, and means something else"
+		out.Words = "means something else"
 	}
 	if c.Before != nil {
 		out.BeforePlace = v.place(diag.Position{File: c.Before.File, Line: c.Before.Line})

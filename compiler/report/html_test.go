@@ -178,7 +178,7 @@ func TestHTML(t *testing.T) {
 		sectionOf []string
 	}{
 		"a difference": {recordDifference(), []string{"Passes", "Compared with origin/main 5d8f3f1f6b1c, the merge base with origin/main", "Wider: passes now and did not", "no policy isolates boutique/frontend any more",
-			"Read differently, in the same words", "the lock records another reading", "reworded, and means something else", "Let the frontend call cartservice on its gRPC port.", "env REDIS_ADDR=redis-cart:6379",
+			"Read differently, in the same words", "the lock records another reading", "means something else", "Let the frontend call cartservice on its gRPC port.", "env REDIS_ADDR=redis-cart:6379",
 			"Arrived: passes, and an end is new", "Departed: passed, and an end is gone", "Only checkoutservice may reach zipkin.", "+    - podSelector:", "cuts a declared connection", "KT"},
 			nil, []string{"top", "changes", "intents", "reach", "graph", "policies", "findings", "intent-1", "policy-4"}},
 		"a report":  {plainReport(recordBoutique()), []string{"Passes", "Who reaches whom", "Reads as", "boutique/cartservice may reach boutique/redis-cart"}, []string{"What differs", "Compared with"}, []string{"reach", "graph"}},
@@ -218,12 +218,44 @@ func TestHTML(t *testing.T) {
 func TestHTMLOrder(t *testing.T) {
 	text := parseHTML(t, htmlOf(t, recordDifference())).text
 	last := -1
-	for _, want := range []string{"Wider: passes", "in the same words", "Closed: passed", "Declared connections that are cut", "Arrived: passes", "Departed: passed", "reworded, and means", "Reads as"} {
+	for _, want := range []string{"Wider: passes", "in the same words", "Closed: passed", "Declared connections that are cut", "Arrived: passes", "Departed: passed", "means ", "Reads as"} {
 		at := strings.Index(text, want)
 		if at < last {
 			t.Errorf("%q comes too early, or not at all", want)
 		}
 		last = at
+	}
+}
+
+// TestHTMLFindingsOrder: errors come before what weighs less, each kind by place.
+func TestHTMLFindingsOrder(t *testing.T) {
+	at := func(line int) diag.Position { return diag.Position{File: "a.yaml", Line: line} }
+	d := plainReport(&Report{Diagnostics: []diag.Diagnostic{
+		diag.Notef(diag.ReadNote, diag.Position{}, "third"), diag.Errorf(diag.ReadWords, at(1), "first"),
+		diag.Warningf(diag.ReadPort, at(2), "and a warning"), diag.Errorf(diag.ReadWords, at(3), "second")}})
+	d.Head.Summarize()
+	text := parseHTML(t, htmlOf(t, d)).text
+	_, text, _ = strings.Cut(text, "Findings 4")
+	last := -1
+	for _, want := range []string{"first", "second", "and a warning", "third"} {
+		at := strings.LastIndex(text, want)
+		if at <= last {
+			t.Errorf("%q comes too early, or not at all: %s", want, text)
+		}
+		last = at
+	}
+}
+
+// TestHTMLIntentWords: the badge has the kind, and the words beside it do not.
+func TestHTMLIntentWords(t *testing.T) {
+	v := &pageViewer{d: &Difference{}}
+	for _, k := range []IntentKind{Relocked, Reread, Reworded, Resettled, IntentGone, IntentArrive} {
+		for _, same := range []bool{false, true} {
+			c := v.intentChange(IntentChange{Kind: k, SameReading: same})
+			if strings.Contains(c.Words, string(k)) {
+				t.Errorf("%q says %q again", c.Words, k)
+			}
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 
 	"github.com/kubeteus/kubeteus/compiler/diag"
@@ -111,12 +112,21 @@ func newPage(d *Difference, o Options) *page {
 	for _, f := range whole.Questions() {
 		p.Questions = append(p.Questions, v.finding(f))
 	}
-	for _, f := range whole.Head.Diagnostics {
+	for _, f := range weightiest(whole.Head.Diagnostics) {
 		p.Findings = append(p.Findings, v.finding(f))
 	}
 	p.Tiles = v.tiles()
 	p.Nav = p.navigation()
 	return p
+}
+
+// weightiest are findings with the errors first, each kind by its place.
+func weightiest(l []diag.Diagnostic) []diag.Diagnostic {
+	out := slices.Clone(l)
+	slices.SortStableFunc(out, func(a, b diag.Diagnostic) int {
+		return cmp.Or(cmp.Compare(a.Severity, b.Severity), a.Pos.Compare(b.Pos))
+	})
+	return out
 }
 
 func (v *pageViewer) based() bool { return v.d.Base != Revision{} }

@@ -29,6 +29,9 @@ type Report struct {
 	Intents []Intent `json:"intents"`
 	// Policies are the overlay's, sorted by path, with those that were removed.
 	Policies []Policy `json:"policies"`
+	// Files are those that are no policies and differ from what lies on disk: the
+	// overlay's kustomization.yaml, and the lock. Absent where none does.
+	Files []File `json:"files,omitempty"`
 	// Reachability is absent if the input was rejected before it was known.
 	Reachability *Reachability `json:"reachability,omitempty"`
 	// Overlay is the folder of the policies, relative to the project.
@@ -113,6 +116,14 @@ type Policy struct {
 	Change  Change   `json:"change"`
 	// YAML is the file's text; empty for a removed one.
 	YAML string `json:"yaml"`
+}
+
+// File is a file beside the policies.
+type File struct {
+	// Path is relative to the project, as Report.Overlay is.
+	Path string `json:"path"`
+	// Change is added, changed or removed.
+	Change Change `json:"change"`
 }
 
 // Reachability is who may reach whom, before (the policies in force) and after
@@ -254,6 +265,8 @@ type Options struct {
 	Color bool
 	// Width is the longest line in columns; 0 means 100. Names are never cut.
 	Width int
+	// ReadOnly says that the run would not have written in any case.
+	ReadOnly bool
 	// Verbose adds the policies' YAML, every flow lost, and every name of a list.
 	Verbose bool
 	// File turns a position's file, or the overlay's path, into what people are

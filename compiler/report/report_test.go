@@ -187,6 +187,38 @@ func TestSummarize(t *testing.T) {
 	}
 }
 
+// TestOverlayFiles: what was written beside the policies is no "nothing changed",
+// and a run that never writes has no overlay to speak of once it is rejected.
+func TestOverlayFiles(t *testing.T) {
+	said := func(r *Report, o Options) string {
+		r.Summarize()
+		var b bytes.Buffer
+		if err := Text(&b, r, o); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	r := &Report{Overlay: "policies"}
+	if got := said(r, Options{}); !strings.Contains(got, "Overlay: policies, nothing changed\n") {
+		t.Error(got)
+	}
+	r.Files = []File{{"policies/kustomization.yaml", Added}, {"intents/kubeteus.lock", Added}}
+	if got := said(r, Options{}); !strings.Contains(got, "Overlay: policies; added policies/kustomization.yaml, intents/kubeteus.lock\n") {
+		t.Error(got)
+	}
+	r.Files = []File{{"policies/kustomization.yaml", Removed}, {"intents/kubeteus.lock", Changed}}
+	if got := said(r, Options{}); !strings.Contains(got, "Overlay: policies; changed intents/kubeteus.lock; removed policies/kustomization.yaml\n") {
+		t.Error(got)
+	}
+	r.Diagnostics = []diag.Diagnostic{diag.Errorf(diag.ReadWords, diag.Position{}, "no")}
+	if got := said(r, Options{}); !strings.Contains(got, "nothing was written: 1 error") {
+		t.Error(got)
+	}
+	if got := said(r, Options{ReadOnly: true}); strings.Contains(got, "written") || strings.Contains(got, "Overlay") {
+		t.Error(got)
+	}
+}
+
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("disk full") }

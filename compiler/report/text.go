@@ -191,6 +191,9 @@ func (t *text) policies() {
 
 func (t *text) overlay() {
 	s := t.r.Summary
+	if s.Errors > 0 && t.ReadOnly {
+		return
+	}
 	if s.Errors > 0 {
 		t.heading("Overlay", t.paint(red, "nothing was written: "+plural(s.Errors, "error")))
 		return
@@ -199,7 +202,18 @@ func (t *text) overlay() {
 		return
 	}
 	path, rest := Escape(t.path(t.r.Overlay)), ""
-	if s.Added+s.Changed+s.Removed == 0 {
+	for _, change := range []Change{Added, Changed, Removed} {
+		var files []string
+		for _, f := range t.r.Files {
+			if f.Change == change {
+				files = append(files, Escape(t.path(f.Path)))
+			}
+		}
+		if len(files) > 0 {
+			rest += "; " + string(change) + " " + strings.Join(files, ", ")
+		}
+	}
+	if s.Added+s.Changed+s.Removed+len(t.r.Files) == 0 {
 		rest = ", nothing changed"
 	}
 	t.heading("Overlay", path+rest)

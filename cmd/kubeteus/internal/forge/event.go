@@ -73,6 +73,9 @@ var (
 	shaForm  = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 	noCommit = regexp.MustCompile(`^0+$`)
 	known    = []string{"merge_group", "pull_request", "pull_request_target", "push", "schedule", "workflow_dispatch", "workflow_run"}
+	// advised leaves pull_request_target out: it is read where somebody has it, and
+	// runs with the repository's secrets on a stranger's files.
+	advised = []string{"merge_group", "pull_request", "push", "schedule", "workflow_dispatch", "workflow_run"}
 )
 
 // ReadEvent reads the file that GITHUB_EVENT_PATH names, of the event that
@@ -81,7 +84,7 @@ var (
 func ReadEvent(r io.Reader, name string) (Event, error) {
 	if !slices.Contains(known, name) {
 		return Event{}, &Error{Class: NotPull, Message: fmt.Sprintf("the event %q is none that is reviewed", clean(name)),
-			Hint: "run on " + strings.Join(known, ", ")}
+			Hint: "run on " + strings.Join(advised, ", ")}
 	}
 	data, err := io.ReadAll(io.LimitReader(r, maxEvent+1))
 	if err != nil {

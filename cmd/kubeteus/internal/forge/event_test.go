@@ -122,6 +122,15 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errBroken }
 
+// TestUnknownEventHint: nobody is told to run on what must never be used.
+func TestUnknownEventHint(t *testing.T) {
+	_, err := ReadEvent(strings.NewReader("{}"), "issues")
+	var e *Error
+	if !errors.As(err, &e) || !strings.Contains(e.Hint, "pull_request, push") || strings.Contains(e.Hint, "pull_request_target") {
+		t.Errorf("%v: %+v", err, e)
+	}
+}
+
 func TestPullOf(t *testing.T) {
 	run := Event{Name: "workflow_run", Trigger: "pull_request", Repo: Repo{"acme", "shop"}, HeadRepo: Repo{"eve", "shop"}, HeadBranch: "topic", Head: sha('a')}
 	with := func(change func(*Event)) Event { e := run; change(&e); return e }
