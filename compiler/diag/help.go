@@ -56,6 +56,8 @@ var help = map[ID]Help{
 		"A cluster would not run it as it is written, so that what is proven about it would mean nothing. Correct the field given.", Error},
 	InventoryAssumed: {"InventoryAssumed", "Something about the cluster was assumed for want of an inventory",
 		"Without an inventory only what the manifests show is known: which policy APIs are served and where DNS runs is taken for granted. Give a snapshot of the cluster as inventory.yaml to be sure.", Note},
+	ManifestForeign: {"ManifestForeign", "A policy of an API that is not read is in force beside the policies",
+		"Policies of Cilium, Calico, Antrea or the admin tiers can let pass what is proven to be closed, or close what is proven to be open, and what they say took no part in the proof. Say it in a statement where NetworkPolicy can do it, and look at such a policy yourself where it cannot.", Warning},
 
 	// What a statement says.
 	ReadWords: {"ReadWords", "Words of a statement were not understood",

@@ -27,6 +27,7 @@ const (
 	ManifestLimit     ID = "KT2006" // size, depth, count, symlink, no regular file
 	ManifestInvalid   ID = "KT2007" // an object that the API server would refuse
 	InventoryAssumed  ID = "KT2010" // something assumed for want of an inventory
+	ManifestForeign   ID = "KT2011" // a policy of an API that is not read
 
 	// What a statement says.
 	ReadWords       ID = "KT3001" // words that were not understood

@@ -207,6 +207,7 @@ type Inventory struct {
 	Calls      []*Call
 	Monitors   []*Monitor
 	Policies   []*Policy
+	Foreign    []Foreign // by key, each once
 	Facts      Facts
 
 	namespaces map[string]*Namespace

@@ -71,6 +71,7 @@ func (l *loader) assemble() *inventory.Inventory {
 	inv.Facts.NodeCIDRs = sortedPrefixes(inv.Facts.NodeCIDRs)
 	slices.Sort(inv.Facts.APIGroups)
 	inv.Facts.APIGroups = slices.Compact(inv.Facts.APIGroups)
+	inv.Foreign = l.foreign()
 	l.dns(&inv)
 	return inventory.Build(inv)
 }

@@ -88,6 +88,7 @@ func readSnapshot(r *reader, v view, o *object) {
 	r.objects = append(r.objects, nested.objects...)
 	r.diags = append(r.diags, nested.diags...)
 	r.pods = append(r.pods, nested.pods...)
+	r.foreign = append(r.foreign, nested.foreign...)
 	o.cluster, o.namespace, o.value = true, "", f
 }
 

@@ -39,7 +39,7 @@ type configEntry struct {
 type contents struct {
 	objects []*object
 	pods    []skip // custom resources that run pods of their own
-	foreign []Foreign
+	foreign []inventory.Foreign
 	diags   diag.List
 }
 
@@ -84,10 +84,7 @@ func (r *reader) read(v view, apiVersion, kind string) {
 		v.d.diags = nil
 		return
 	}
-	if f, ok := foreign(apiVersion, kind); ok {
-		f.Namespace, f.Name, f.Origin = v.get("metadata", "namespace").text(), v.get("metadata", "name").text(), v.pos()
-		r.foreign = append(r.foreign, f)
-	}
+	r.remember(v, apiVersion, kind)
 	decode := decoderOf(group + "/" + kind)
 	if decode == nil {
 		r.unknown(v, kind)

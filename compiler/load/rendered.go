@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -29,45 +28,8 @@ type Rendered struct {
 	Workloads  []*inventory.Workload
 	Services   []*inventory.Service
 	Namespaces []*inventory.Namespace
-	Foreign    []Foreign
+	Foreign    []inventory.Foreign
 	Pods       []diag.Diagnostic // a note for each custom resource that runs pods
-}
-
-// Foreign is a policy of an API that is not read. Mesh says that it is enforced by
-// proxies beside the pods, and not where NetworkPolicy is.
-type Foreign struct {
-	APIVersion, Kind string
-	Namespace, Name  string
-	Mesh             bool
-	Origin           diag.Position
-}
-
-// String names the policy: "cilium.io/v2 CiliumNetworkPolicy shop/db".
-func (f Foreign) String() string {
-	return fmt.Sprintf("%s %s %s", f.APIVersion, f.Kind, path.Join(f.Namespace, f.Name))
-}
-
-// foreign says whether an object is a policy that is not read. Any kind counts
-// that calls itself a network policy, and of the APIs that are known, all that
-// decide what passes.
-func foreign(apiVersion, kind string) (Foreign, bool) {
-	group, _, _ := strings.Cut(apiVersion, "/")
-	f := Foreign{APIVersion: apiVersion, Kind: kind}
-	of := func(groups ...string) bool {
-		return slices.ContainsFunc(groups, func(g string) bool { return group == g || strings.HasSuffix(group, "."+g) })
-	}
-	switch {
-	case apiVersion == "networking.k8s.io/v1":
-		return f, false
-	case strings.HasSuffix(kind, "NetworkPolicy"):
-		return f, true
-	case of("cilium.io", "projectcalico.org", "antrea.io", "policy.networking.k8s.io", "k8s.ovn.org"):
-		return f, strings.Contains(kind, "Policy") || strings.Contains(kind, "Firewall") || kind == "Tier"
-	case of("security.istio.io", "policy.linkerd.io", "networking.istio.io"):
-		f.Mesh = true
-		return f, strings.Contains(kind, "Policy") || strings.Contains(kind, "Authentication") || kind == "Sidecar" || kind == "Server"
-	}
-	return f, false
 }
 
 // ReadRendered reads t: a folder with a kustomization is built, a folder without
