@@ -32,10 +32,15 @@ import (
 //     One that is rendered under a longer name in the same namespace (namePrefix,
 //     nameSuffix) is still what the statements call by the short one. One that is
 //     rendered into another namespace is not what they speak of: that is an error,
-//     and the workload is taken to run in both.
+//     and the workload is taken to run in both. A namespace that is rendered has
+//     the labels that it is rendered with, and none that the inventory adds: it is
+//     applied as a whole, and a policy must not rest on a label that is gone.
 //   - A policy of an API that is not read could block or, at a higher tier, allow
 //     anything: nothing is proven beside it. What a mesh's proxies enforce can only
 //     block more: it is a warning.
+//   - A policy that is marked not to be applied, or not to be kept, is none to rely
+//     on (rendered_sync.go). The overlay on disk needs no such check: it is compared
+//     byte by byte.
 
 // rendering is one proof of what is rendered.
 type rendering struct {
@@ -48,6 +53,8 @@ type rendering struct {
 	replaced  map[string]*inventory.Workload // by namespace/name: as the inventory had it
 	overlaid  map[reach.Options]*reach.Engine
 	asWritten map[reach.Options]*reach.Engine
+	// relabelled holds the namespaces that are rendered, as the inventory had them.
+	relabelled map[string]*inventory.Namespace
 }
 
 // Rendered proves that the rendered objects of a tree and the policies in force do
@@ -117,6 +124,7 @@ func (p *rendering) refuse(found *load.Rendered) {
 		p.r.add(diag.List{diag.Errorf(diag.VerifyRendered, f.Origin, "nothing is proven beside %s, which is not read: it may block or allow anything", f).
 			Hint("say it in an intent, or render it apart from what is proven here")})
 	}
+	p.r.add(unsynced(found.Policies))
 	for _, d := range validate.Objects(nil, found.Policies) {
 		p.r.add(diag.List{d.Relate(p.place, "it is rendered from here")})
 	}
@@ -128,15 +136,16 @@ func (p *rendering) inhabit(found *load.Rendered) {
 	inv := *was
 	inv.Namespaces = nil
 	p.replaced = map[string]*inventory.Workload{}
+	p.relabelled = map[string]*inventory.Namespace{}
 	named := map[string]*inventory.Namespace{}
 	for _, n := range was.Namespaces {
 		named[n.Name] = &inventory.Namespace{Name: n.Name, Labels: maps.Clone(n.Labels), Implied: n.Implied, Origin: n.Origin}
 	}
 	for _, n := range found.Namespaces {
-		if old := named[n.Name]; old != nil { // what it was given in the cluster stays, as load has it
-			labels := maps.Clone(old.Labels)
-			maps.Copy(labels, n.Labels)
-			n.Labels = labels
+		// It is applied as it is rendered: a label that is gone there goes in the
+		// cluster. Of several of one name, the last is what stays.
+		if old := named[n.Name]; old != nil && !old.Implied {
+			p.relabelled[n.Name] = old
 		}
 		named[n.Name] = n
 	}

@@ -302,6 +302,9 @@ func (p *rendering) diagnostic(f verify.Fault) diag.Diagnostic {
 		was, now := labelWords(old.Labels), labelWords(e.Labels)
 		d = d.Relate(e.Workload.Origin, "%s is rendered with other labels: %s, not %s", e.Workload.Ref(), now, was)
 	}
+	for _, e := range p.otherNamespaces(f) {
+		d = d.Relate(e.Pos, "%s", e.Message)
+	}
 	if len(kinds) == 0 {
 		kinds[patched] = true
 	}
@@ -309,6 +312,26 @@ func (p *rendering) diagnostic(f verify.Fault) diag.Diagnostic {
 		d = d.Hint("%s", advice[k])
 	}
 	return d
+}
+
+// otherNamespaces says which ends of a fault are in namespaces that are rendered
+// with other labels than the inventory has.
+func (p *rendering) otherNamespaces(f verify.Fault) []diag.Related {
+	var out []diag.Related
+	for _, e := range []ir.Endpoint{f.Flow.From, f.Flow.To} {
+		if !e.IsPod() {
+			continue
+		}
+		old := p.relabelled[e.Namespace.Name]
+		if old == nil || maps.Equal(old.Labels, e.Namespace.Labels) {
+			continue
+		}
+		words := fmt.Sprintf("namespace %s is rendered with other labels: %s, not %s", e.Namespace.Name, labelWords(e.Namespace.Labels), labelWords(old.Labels))
+		if r := (diag.Related{Pos: e.Namespace.Origin, Message: words}); !slices.Contains(out, r) {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 func labelWords(labels map[string]string) string {
