@@ -46,6 +46,8 @@ type job struct {
 	// foreign says that the pull request comes from where a workflow's own token
 	// may only read.
 	foreign bool
+	// once says that failures are not repeated.
+	once bool
 }
 
 // call runs one request until it is answered. Requests that are not to be sent
@@ -76,7 +78,7 @@ func (j *job) call(ctx context.Context, doing string, twice bool, send func(cont
 // pauseAfter is how long to wait before the next attempt; 0: there is none.
 func (j *job) pauseAfter(f *failure, attempt int, twice bool) time.Duration {
 	switch {
-	case attempt >= maxAttempts:
+	case attempt >= maxAttempts || j.once:
 		return 0
 	case f.limited && f.pause > 0:
 		return f.pause

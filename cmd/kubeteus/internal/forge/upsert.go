@@ -136,7 +136,13 @@ func (w *writer) prepare(ctx context.Context) *failure {
 	p, f := w.get(ctx, doing)
 	switch {
 	case f != nil && (f.Class == NotFound || f.Class == Permission):
-		// The token may comment, and not look: listing the comments will say.
+		// The token may comment, and not look: the comments are there in that case.
+		w.once = true
+		_, unlisted := w.own(ctx)
+		w.once = false
+		if unlisted != nil {
+			return f
+		}
 	case f != nil:
 		return f
 	default:
