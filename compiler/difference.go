@@ -52,6 +52,9 @@ func Difference(ctx context.Context, head, base Options) (*report.Difference, *R
 		return nil, r, err
 	}
 	d.Also = append(d.Also, also...)
+	if r.Inventory != nil {
+		d.Also = append(d.Also, foreignChanges(b.Inventory, r.Inventory)...)
+	}
 	if r.after != nil {
 		r.reachabilityChanges(b, d)
 		if err := r.policyChanges(b, base, d); err != nil {

@@ -10,10 +10,12 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/kubeteus/kubeteus/compiler/inventory"
 )
 
-// This file compares what bears on a check and is neither an intent nor a policy:
-// kubeteus.yaml and the guardrails. On a pull request they are the base's until it
+// This file compares what bears on a check and is neither an intent nor a policy of
+// ours: policies of APIs that are not read, kubeteus.yaml and the guardrails. On a pull request they are the base's until it
 // is merged, and what it makes of them is in force from then on.
 
 // settingsChanges says, a sentence each, which settings and guardrails differ.
@@ -92,4 +94,36 @@ func guardrailFiles(project fs.FS, c config) (map[string][]byte, error) {
 		}
 	}
 	return out, nil
+}
+
+// foreignChanges says which policies of APIs that are not read came, went or say
+// something else: who reaches whom may differ by more than is known.
+func foreignChanges(before, after *inventory.Inventory) []string {
+	was, is := map[string]inventory.Foreign{}, map[string]inventory.Foreign{}
+	for _, f := range before.Foreign {
+		was[f.Key()] = f
+	}
+	for _, f := range after.Foreign {
+		is[f.Key()] = f
+	}
+	names := maps.Clone(was)
+	maps.Copy(names, is)
+	var out []string
+	for _, key := range slices.Sorted(maps.Keys(names)) {
+		x, had := was[key]
+		y, has := is[key]
+		how := ""
+		switch {
+		case !had:
+			how = "was added"
+		case !has:
+			how = "was removed"
+		case x.Sum != y.Sum:
+			how = "was changed"
+		default:
+			continue
+		}
+		out = append(out, fmt.Sprintf("a policy that is not read %s: %s", how, names[key]))
+	}
+	return out
 }

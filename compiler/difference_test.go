@@ -273,6 +273,11 @@ cut stall/job -> stall/web TCP 80 listed=false [stall/quiet]
 also kubeteus.yaml: model differs
 also a guardrail was added: guardrails/a.rego
 `},
+		{"a policy that is not read", func(t *testing.T, head string) {
+			lay(t, head, "-- manifests/cilium.yaml --\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: open, namespace: stall}\nspec: {endpointSelector: {}, ingress: [{fromEntities: [all]}]}\n")
+		}, `pass
+also a policy that is not read was added: cilium.io/v2 CiliumNetworkPolicy stall/open
+`},
 		{"the host network", func(t *testing.T, head string) {
 			edit(t, head, "manifests/apps.yaml", "spec: {containers: [{name: c, image: c, ports: [{containerPort: 9000}]}]}", "spec: {hostNetwork: true, containers: [{name: c, image: c, ports: [{containerPort: 9000}]}]}")
 			edit(t, head, "intents/stall.yaml", "  expect:\n  - {from: job, to: db, port: 5432, verdict: deny}\n", "")
