@@ -139,13 +139,17 @@ func (c *comparison) cell(columns [2][]column, from, to int, before, after uint6
 		}
 		out = append(out, row{kind: kind, mask: 1 << k, cause: cause})
 	}
-	for k, port := range c.parties[to].ports {
+	both, ports := c.both(from, to), c.parties[to].ports
+	for k, port := range ports {
 		was1, is1 := before>>k&1 == 1, after>>k&1 == 1
 		switch {
 		case was1 == is1:
-		case !c.both(from, to) && is1:
+		case k == len(ports)-1 && len(out) == 1 && out[0].mask == c.parties[to].all()&^c.parties[to].others() && (out[0].kind == Gained || out[0].kind == Arrived) == is1:
+			// Every other port differs as all that are looked at do, for one reason.
+			out[0].mask |= 1 << k
+		case !both && is1:
 			add(Arrived, k, c.one(Arrived, from, to, c.flow(is, from, to, port)))
-		case !c.both(from, to):
+		case !both:
 			add(Departed, k, c.one(Departed, from, to, c.flow(was, from, to, port)))
 		case is1:
 			f := c.flow(is, from, to, port)
