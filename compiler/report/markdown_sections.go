@@ -100,6 +100,7 @@ func (m *markdown) matters() string {
 		default:
 			out = append(out, "no workload that was there gains or loses access")
 		}
+		add(r.Pairs.Arrived, "pair comes with what is new", "pairs come with what is new")
 		add(s.Cut, "declared connection is cut", "declared connections are cut")
 	}
 	if len(out) == 0 {

@@ -44,7 +44,7 @@ func TestMarkdownSays(t *testing.T) {
 		o     MarkdownOptions
 		wants []string
 	}{
-		{recordDifference(), MarkdownOptions{}, []string{"✅ boutique passes: 1 intent reads differently with the same words, 2 pairs gain access (**1 from outside**), 3 pairs lose it, 1 declared connection is cut", "`5d8f3f1f6b`, the merge base"}},
+		{recordDifference(), MarkdownOptions{}, []string{"✅ boutique passes: 1 intent reads differently with the same words, 2 pairs gain access (**1 from outside**), 3 pairs lose it, 1 pair comes with what is new, 1 declared connection is cut", "`5d8f3f1f6b`, the merge base"}},
 		{recordStale(), MarkdownOptions{}, []string{"⚠️ boutique is stale", "```sh\nkubeteus compile ./intents\n```"}},
 		{recordStale(), MarkdownOptions{File: func(f string) string { return "my apps/shop/" + f }}, []string{"```sh\nkubeteus compile './my apps/shop/intents'\n```"}},
 		{recordStale(), MarkdownOptions{File: func(f string) string { return "$(id)'/" + f }}, []string{`kubeteus compile './$(id)'\''/intents'`}},
