@@ -45,7 +45,7 @@ func (r *Result) intentChanges(b *Result, d *report.Difference) []report.IntentC
 		if p.after != nil {
 			c.Set, c.Name, c.After = p.after.set.Name, p.after.intent.Name, side(p.after)
 			in := reported[c.Set+"/"+c.Name]
-			c.After.ReadsAs, c.After.Status = in.ReadsAs, in.Status
+			c.After.ReadsAs, c.After.Implied, c.After.Status = in.ReadsAs, in.Implied, in.Status
 		}
 		if c.Kind = p.kind(&c); c.Kind != "" {
 			out = append(out, c)

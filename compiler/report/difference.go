@@ -110,6 +110,8 @@ type IntentSide struct {
 	// ReadsAs is the reading in plain English, one string per rule; empty where it
 	// is not known (refused, or not in the lock at the base).
 	ReadsAs []string `json:"reads_as"`
+	// Implied is what closes or opens beyond the words, at the head.
+	Implied []string `json:"implied"`
 	// Status is the head's; empty at the base.
 	Status Status `json:"status,omitempty"`
 }

@@ -36,7 +36,7 @@ func (d *Difference) filled() *Difference {
 		for _, side := range []**IntentSide{&c.Before, &c.After} {
 			if *side != nil {
 				s := **side
-				s.ReadsAs = list(s.ReadsAs)
+				s.ReadsAs, s.Implied = list(s.ReadsAs), list(s.Implied)
 				*side = &s
 			}
 		}

@@ -211,6 +211,7 @@ func (t *diffText) intents() {
 		}
 		t.intent(string(c.Kind), style, c, side)
 		t.field("reads as", side.ReadsAs, 12)
+		t.field("implies", side.Implied, 12)
 		if c.Kind == Reworded && c.Before != nil {
 			t.hang(pad("", 12)+"was:", 22, dim, `"`+flat(c.Before.Statement)+`"`)
 			if c.SameReading {

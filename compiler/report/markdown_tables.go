@@ -183,6 +183,9 @@ func (m *markdown) intents() []*mdSection {
 		switch {
 		case c.After != nil:
 			statement, reads = mdQuoted(c.After.Statement), mdReads(c.After.ReadsAs)
+			if len(c.After.Implied) > 0 {
+				reads += "<br>*implies:* " + mdReads(c.After.Implied)
+			}
 			if c.After.Status == Refused {
 				word = "**refused**, " + word
 			}

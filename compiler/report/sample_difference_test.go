@@ -67,7 +67,7 @@ func recordDifference() *Difference {
 
 // side is the head's side of a reported intent.
 func side(i Intent) *IntentSide {
-	return &IntentSide{Statement: i.Statement, Namespace: "boutique", File: i.File, Line: i.Line, ReadsAs: i.ReadsAs, Status: i.Status}
+	return &IntentSide{Statement: i.Statement, Namespace: "boutique", File: i.File, Line: i.Line, ReadsAs: i.ReadsAs, Implied: i.Implied, Status: i.Status}
 }
 
 // recordRejected is a pull request whose head is refused.
