@@ -15,7 +15,6 @@ import (
 	"github.com/kubeteus/kubeteus/compiler/emit"
 	"github.com/kubeteus/kubeteus/compiler/inventory"
 	"github.com/kubeteus/kubeteus/compiler/ir"
-	"github.com/kubeteus/kubeteus/compiler/load"
 	"github.com/kubeteus/kubeteus/compiler/lock"
 	"github.com/kubeteus/kubeteus/compiler/policy"
 	"github.com/kubeteus/kubeteus/compiler/reach"
@@ -27,6 +26,14 @@ import (
 // what is committed there, and is neither read nor proven anew: its readings are
 // those of its lock, its policies those of its overlay, which is what a cluster
 // runs. So a base that this version would refuse can be compared with, too.
+
+// NoFiles is a file system without files, of a base that has nothing.
+type NoFiles struct{}
+
+// Open finds nothing.
+func (NoFiles) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
 
 // Difference compiles the head, without writing, and says what it changes against
 // the base. Only Project, Intents, Overlay, Manifests and Inventory of base are
@@ -95,7 +102,7 @@ func (r *Result) state(ctx context.Context, o Options, d *report.Difference) (*R
 	}
 	if o.Project == nil {
 		d.New = true
-		b.inForce = reach.New(b.Inventory, r.before, reach.Options{})
+		b.stand()
 		b.after = b.inForce
 		return b, nil
 	}
@@ -106,7 +113,7 @@ func (r *Result) state(ctx context.Context, o Options, d *report.Difference) (*R
 		{"settings", func() error { return b.configure(&o) }},
 		{"intents", func() error { return b.committed(o, d) }},
 		{"lock", func() error { return b.lockFile(o.Project) }},
-		{"inventory", func() error { return b.gather(ctx, o) }},
+		{"inventory", func() error { return b.furnish(ctx, o) }},
 		{"overlay", func() error { return b.onDisk(o) }},
 	} {
 		n := len(b.Diags)
@@ -121,9 +128,7 @@ func (r *Result) state(ctx context.Context, o Options, d *report.Difference) (*R
 		b.recorded = &lock.File{}
 	}
 	b.statements = b.listed()
-	for _, p := range b.Inventory.Policies {
-		b.before = append(b.before, p.Object)
-	}
+	b.stand()
 	b.after = reach.New(b.Inventory, slices.Concat(b.before, b.Policies), reach.Options{})
 	return b, nil
 }
@@ -139,25 +144,19 @@ func firstError(l diag.List) string {
 
 // committed parses the base's intent sets, where it has any.
 func (r *Result) committed(o Options, d *report.Difference) error {
-	entries, err := fs.ReadDir(o.Project, folder(o))
-	d.New = errors.Is(err, fs.ErrNotExist) || err == nil && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
-		return path.Ext(e.Name()) == ".yaml" || path.Ext(e.Name()) == ".yml"
-	})
-	if d.New {
+	files, err := intentFiles(o)
+	if d.New = errors.Is(err, fs.ErrNotExist) || err == nil && len(files) == 0; d.New {
 		return nil
 	}
 	return r.intentSets(o)
 }
 
-// gather reads the base's inventory.
-func (r *Result) gather(ctx context.Context, o Options) error {
+// furnish takes the base's inventory, if it can be read.
+func (r *Result) furnish(ctx context.Context, o Options) error {
 	if name := r.name(); name != "" {
 		r.Project = name
 	}
-	inv, diags, err := load.Inventory(ctx, load.Options{
-		Project: load.Tree{FS: o.Project, Path: "."}, Manifests: o.Manifests, Inventory: o.Inventory,
-		Skip: []string{folder(o), r.Overlay}, Namespace: r.namespace(), Own: r.Project,
-	})
+	inv, diags, err := r.gather(ctx, o)
 	if !r.add(diags) && inv != nil {
 		r.Inventory = inv
 	}
@@ -166,7 +165,7 @@ func (r *Result) gather(ctx context.Context, o Options) error {
 
 // policyChanges compares the base's overlay with what the head's intents say.
 func (r *Result) policyChanges(b *Result, base Options, d *report.Difference) error {
-	overlay := fs.FS(emptyFS{})
+	overlay := fs.FS(NoFiles{})
 	if base.Project != nil {
 		disk := base.Disk
 		if disk.FS == nil {
@@ -213,13 +212,6 @@ func byPath(r *Result) map[string]policy.Object {
 		out[strings.TrimPrefix(o.Origin.File, r.Overlay+"/")] = o
 	}
 	return out
-}
-
-// emptyFS is a base that has nothing.
-type emptyFS struct{}
-
-func (emptyFS) Open(name string) (fs.File, error) {
-	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
 // reachabilityChanges fills what the two sides let pass differently.

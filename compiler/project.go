@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kubeteus/kubeteus/compiler/diag"
+	"github.com/kubeteus/kubeteus/compiler/inventory"
 	"github.com/kubeteus/kubeteus/compiler/load"
 	"github.com/kubeteus/kubeteus/compiler/lock"
 	"github.com/kubeteus/kubeteus/intents"
@@ -33,26 +34,41 @@ func (r *Result) load(ctx context.Context, o Options) error {
 	if r.Diags.HasErrors() {
 		return nil
 	}
-	inv, diags, err := load.Inventory(ctx, load.Options{
-		Project: load.Tree{FS: o.Project, Path: "."}, Manifests: o.Manifests, Inventory: o.Inventory,
-		Skip: []string{folder(o), r.Overlay}, Namespace: r.namespace(), Own: r.Project,
-	})
+	inv, diags, err := r.gather(ctx, o)
 	r.Diags = append(r.Diags, diags...)
 	r.Inventory = inv
 	return err
 }
 
-func (r *Result) intentSets(o Options) error {
+// gather reads the manifests and the inventory.
+func (r *Result) gather(ctx context.Context, o Options) (*inventory.Inventory, diag.List, error) {
+	return load.Inventory(ctx, load.Options{
+		Project: load.Tree{FS: o.Project, Path: "."}, Manifests: o.Manifests, Inventory: o.Inventory,
+		Skip: []string{folder(o), r.Overlay}, Namespace: r.namespace(), Own: r.Project,
+	})
+}
+
+// intentFiles are the paths of the intent files, in order.
+func intentFiles(o Options) ([]string, error) {
 	p := folder(o)
 	entries, err := fs.ReadDir(o.Project, p)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var files []string
 	for _, e := range entries {
 		if ext := path.Ext(e.Name()); (ext == ".yaml" || ext == ".yml") && !strings.HasPrefix(e.Name(), ".") {
 			files = append(files, path.Join(p, e.Name()))
 		}
+	}
+	return files, nil
+}
+
+func (r *Result) intentSets(o Options) error {
+	p := folder(o)
+	files, err := intentFiles(o)
+	if err != nil {
+		return err
 	}
 	if len(files) == 0 {
 		r.Diags = append(r.Diags, diag.Errorf(diag.IntentEmpty, diag.Position{File: p}, "no intent file: the folder holds no .yaml file").

@@ -59,20 +59,13 @@ func (p *project) compareWith(rev string) (*comparison, error) {
 		c.opts.Disk.FS, err = c.beside(p, p.disk.Name())
 		if errors.Is(err, fs.ErrNotExist) {
 			c.notes = append(c.notes, "the overlay lies outside of the repository: the base has none")
-			c.opts.Disk.FS, err = nothing{}, nil
+			c.opts.Disk.FS, err = compiler.NoFiles{}, nil
 		}
 		if err != nil {
 			return nil, gitMisuse(err, "the overlay in "+commit)
 		}
 	}
 	return c, nil
-}
-
-// nothing is a file system without files.
-type nothing struct{}
-
-func (nothing) Open(name string) (fs.File, error) {
-	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
 func (c *comparison) open(dir string) (gitfs.FS, error) {

@@ -78,7 +78,7 @@ func review(c *cli.Context) error {
 	}
 	p, err := openProject(c, c.Args().First())
 	if err != nil {
-		return errors.Join(err, outputs("verdict", "failed"))
+		return first(err, outputs("verdict", "failed"))
 	}
 	defer p.Close()
 	d, r, err := reviewed(c, p, event)

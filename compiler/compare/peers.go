@@ -228,7 +228,11 @@ func (c *comparison) block(b *networkingv1.IPBlock, outside ir.Endpoint) []party
 		if err != nil {
 			continue
 		}
-		a, ok := c.address(prefix, b.Except[:len(b.Except)*btoi(i == 0)])
+		except := b.Except
+		if i > 0 {
+			except = nil
+		}
+		a, ok := c.address(prefix, except)
 		if !ok || i == 0 && prefix.Contains(outside.Addr) && !within(outside.Addr, b.Except) {
 			continue
 		}
@@ -278,13 +282,6 @@ func within(a netip.Addr, prefixes []string) bool {
 		p, err := netip.ParsePrefix(s)
 		return err == nil && p.Contains(a)
 	})
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // selectorOf compiles a selector; none selects everything.
